@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs';
+import { catalogueFaults } from './catalogue-faults.ts';
+import { sitesOf } from './catalogue-pages.ts';
+import { readServicesFile, type WrittenCatalogue, type WrittenService } from './catalogue-shape.ts';
+
+export type PageKind = 'protected' | 'open' | 'shared';
+
+export type Page = {
+  /** Host and path, with /* for a prefix: www3.hants.gov.uk/efs/*. */
+  id: string;
+  kind: PageKind;
+  /** Set for protected pages only: an exclusion belongs to no service, shared files and a site's open rest neither. */
+  service: string | null;
+  host: string;
+  /** Canonical, as written in the file; a prefix has no final slash (except "/") and covers itself and all below it, by whole segments. */
+  path: string;
+  match: 'exact' | 'prefix';
+  /** Origin of the legacy server, e.g. http://127.0.0.1:9001. */
+  upstream: string;
+  /** A legacy login: the absolute address it used to lead to. Null when the page is served itself. */
+  target: string | null;
+  oddPaths: boolean;
+};
+
+export type Site = {
+  /** Lower case, without port. */
+  host: string;
+  /** scheme://name[:port] as people see it. */
+  origin: string;
+  pages: readonly Page[];
+  /** Path on this site → path on the portal. */
+  bookmarks: ReadonlyMap<string, string>;
+};
+
+export type Service = {
+  id: string;
+  shortName: string;
+  fullName: string;
+  alsoKnownAs: string[];
+  description: string;
+  contact: { name: string; email: string; phone: string | null };
+  whoMayGrant: 'organisation-administrators' | 'council';
+  /** ISO dates: the midnight that begins them in Europe/London. */
+  opensOn: string | null;
+  oldPageEndsOn: string | null;
+  /** Absolute address the tile leads to. */
+  start: string;
+  /** Old addresses as people have them, and the absolute address each leads to, which may be the page itself. */
+  legacyLogins: { row: string; address: string; target: string }[];
+  archived: boolean;
+};
+
+export type Brand = {
+  council: string;
+  productName: string;
+  crumbs: { text: string; href: string }[];
+  /** What people call their account here, as in "your Hantsweb account". */
+  accountName: string;
+  accountsEmail: string;
+  address: string;
+  /** Absolute address of the council's main site. */
+  website: string;
+  links: { privacy: string; disclaimer: string; accessibility: string; contact: string };
+  helpLinks: { eamw: string; eamwGuide: string };
+};
+
+export type Catalogue = {
+  portal: { host: string; origin: string };
+  sites: readonly Site[];
+  services: readonly Service[];
+  brand: Brand;
+};
+
+export class CatalogueFault extends Error {
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
+    super(`The service catalogue cannot be used:\n${faults.map(fault => `  ${fault}`).join('\n')}`);
+    this.name = 'CatalogueFault';
+    this.faults = faults;
+  }
+}
+
+/** Reads and checks a services.yaml. Throws CatalogueFault with one line per fault, each "file:line: what is wrong and what to do". */
+export function readCatalogue(file: string): Catalogue {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    throw new CatalogueFault([`${file}:1: the file cannot be read; check the path and who may read it`]);
+  }
+  return parseCatalogue(text, file);
+}
+
+/** As readCatalogue, for a text already in hand; `file` is only named in faults. */
+export function parseCatalogue(text: string, file: string): Catalogue {
+  const { written, faults, lineAt } = readServicesFile(text);
+  faults.push(...catalogueFaults(written));
+  if (faults.length > 0 || !written.brand || !written.portal) {
+    const lines = faults.map(fault => ({ line: fault.line ?? lineAt(fault.at), message: fault.message }));
+    lines.sort((a, b) => a.line - b.line);
+    throw new CatalogueFault([...new Set(lines.map(({ line, message }) => `${file}:${line}: ${message}`))]);
+  }
+  return catalogueOf(written, written.portal, written.brand);
+}
+
+function catalogueOf(written: WrittenCatalogue, portal: string, brand: Brand): Catalogue {
+  return {
+    portal: { host: new URL(portal).hostname, origin: portal },
+    sites: sitesOf(written),
+    services: written.services.map(({ value }) => serviceOf(value, written)),
+    brand,
+  };
+}
+
+function serviceOf(service: WrittenService, written: WrittenCatalogue): Service {
+  const { pages: _pages, openPages: _openPages, legacyLogins, ...rest } = service;
+  return { ...rest, legacyLogins: legacyLogins.map(login => ({ ...login, target: login.target ?? itself(login.address, written) })) };
+}
+
+/** An old address that is a page of its own leads to itself, at the scheme the site has today. */
+function itself(address: string, written: WrittenCatalogue): string {
+  const { hostname, pathname } = new URL(address);
+  const site = written.sites.find(({ value }) => new URL(value.origin).hostname === hostname);
+  return `${site?.value.origin ?? new URL(address).origin}${pathname}`;
+}
+
+/** The instant a service opens, in milliseconds since the epoch: midnight in Europe/London, summer time observed. Null when it has no date. */
+export function opensAt(service: Service): number | null {
+  if (service.opensOn === null) return null;
+  return Temporal.PlainDate.from(service.opensOn).toZonedDateTime('Europe/London').epochMilliseconds;
+}
+
+/** True when the service's opening date has come and it is not archived. */
+export function serviceIsLive(service: Service, now: number): boolean {
+  return !service.archived && (opensAt(service) ?? now) <= now;
+}
