@@ -1,0 +1,24 @@
+import type { Reader } from './tables.ts';
+
+export type AttemptKind = 'sign-in' | 'sign-in-address' | 'sign-in-pair' | 'code-try' | 'code-send' | 'reset' | 'reset-address';
+
+/** How many tries of that kind there were with that key since then (that moment included). */
+export async function countAttempts(db: Reader, kind: AttemptKind, key: string, since: number): Promise<number> {
+  const { count } = await db
+    .selectFrom('attempts')
+    .select(row => row.fn.countAll<number>().as('count'))
+    .where('kind', '=', kind)
+    .where('key', '=', key)
+    .where('at', '>=', since)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+export async function addAttempt(db: Reader, kind: AttemptKind, key: string, now: number): Promise<void> {
+  await db.insertInto('attempts').values({ kind, key, at: now }).execute();
+}
+
+/** Forgets the tries, after a right one. */
+export async function clearAttempts(db: Reader, kind: AttemptKind, key: string): Promise<void> {
+  await db.deleteFrom('attempts').where('kind', '=', kind).where('key', '=', key).execute();
+}

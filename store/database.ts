@@ -1,0 +1,77 @@
+import { Kysely, PostgresAdapter, sql, type Transaction } from 'kysely';
+import { migrate } from './migrations.ts';
+import { postgresDialect } from './postgres.ts';
+import { sqliteDialect } from './sqlite.ts';
+import type { Reader, Tables } from './tables.ts';
+import { guardTransaction } from './transaction-guard.ts';
+
+export type Change = Transaction<Tables>;
+export type Place = { file: string } | { url: string };
+export type StoreOptions = {
+  now: () => number;
+  onChanged?: () => Promise<void>;
+  onError?: (error: unknown) => void;
+};
+export type Store = {
+  kind: 'sqlite' | 'postgres';
+  db: Reader;
+  now: () => number;
+  change<T>(work: (tx: Change) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+};
+
+// Any number will do, as long as every process of this product takes the same one.
+const changeLock = 7_345_190_226;
+
+/**
+ * Opens the SQLite file or the PostgreSQL database and brings its tables up to date.
+ * `change` runs one transaction that takes the one lock of all writers first; once it is committed it awaits `onChanged`.
+ * A fault of `onChanged` goes to `onError` only, because the change has been made by then.
+ */
+export async function openStore(place: Place, { now, onChanged, onError = () => {} }: StoreOptions): Promise<Store> {
+  const kind = 'file' in place ? 'sqlite' : 'postgres';
+  const db = new Kysely<Tables>({ dialect: 'file' in place ? sqliteDialect(place.file) : postgresDialect(place.url, onError) });
+  try {
+    await migrate(db, kind);
+  } catch (error) {
+    await db.destroy().catch(onError);
+    throw error;
+  }
+  const lock = (tx: Change) => sql`select pg_advisory_xact_lock(${sql.lit(changeLock)})`.execute(tx);
+  return {
+    kind,
+    db,
+    now,
+    async change(work) {
+      const result = await db.transaction().execute(async tx => {
+        if (kind === 'postgres') await lock(tx);
+        return guardTransaction(() => work(tx));
+      });
+      await onChanged?.().catch(onError);
+      return result;
+    },
+    close: () => db.destroy(),
+  };
+}
+
+/** Runs several reads on one and the same state of the database; inside a change they simply belong to it. */
+export function readTogether<T>(db: Reader, work: (reader: Reader) => Promise<T>): Promise<T> {
+  if (db.isTransaction) return work(db);
+  return db
+    .transaction()
+    .setAccessMode('read only')
+    .setIsolationLevel('repeatable read')
+    .execute(tx => guardTransaction(() => work(tx)));
+}
+
+/** For the one statement or two that the databases word differently. */
+export const isPostgres = (db: Reader): boolean => db.getExecutor().adapter instanceof PostgresAdapter;
+
+const uniqueFaults: readonly unknown[] = ['23505', 2067, 1555];
+
+/** Whether a statement failed because a row with that key is there already, on either database. */
+export function isUniqueViolation(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code, errcode } = error as Error & { code?: unknown; errcode?: unknown };
+  return uniqueFaults.includes(code) || uniqueFaults.includes(errcode);
+}

@@ -1,0 +1,90 @@
+import { type Entry, latest, readAfter } from './activity.ts';
+import type { Store } from './database.ts';
+import type { WakeUp } from './wake-up.ts';
+
+export type FeedOptions = { pollMs?: number; wakeUp: WakeUp; onError?: (error: unknown) => void };
+export type EntryListener = (entry: Entry) => void;
+export type Feed = {
+  /** The id of the last entry every listener has seen. */
+  position(): number;
+  /** Resolves when everything committed before this call has been seen by every listener; rejects when it cannot be read. */
+  catchUp(): Promise<void>;
+  /** Milliseconds, by the monotonic clock, since the last good read of the log began. */
+  staleFor(): number;
+  onEntry(listener: EntryListener): void;
+  close(): Promise<void>;
+};
+
+const pageSize = 500;
+
+/** Follows the activity from its present end: reads on every wake-up, and every `pollMs` whether or not one comes. */
+export async function startFeed(store: Pick<Store, 'db'>, { pollMs = 1_000, wakeUp, onError = () => {} }: FeedOptions): Promise<Feed> {
+  const listeners: EntryListener[] = [];
+  let goodReadBegan = performance.now();
+  let position = await latest(store.db);
+  let closed = false;
+
+  function tell(entry: Entry) {
+    for (const listener of listeners) {
+      try {
+        listener(entry);
+      } catch (error) {
+        onError(error);
+      }
+    }
+    position = entry.id;
+  }
+
+  async function read() {
+    for (;;) {
+      const began = performance.now();
+      const entries = await readAfter(store.db, position, pageSize);
+      entries.forEach(tell);
+      if (entries.length < pageSize) {
+        goodReadBegan = began;
+        return;
+      }
+    }
+  }
+
+  const catchUp = singleFlight(read);
+  const look = () => {
+    if (!closed) catchUp().catch(onError);
+  };
+  wakeUp.onWake(look);
+  const timer = setInterval(look, pollMs);
+  return {
+    position: () => position,
+    catchUp,
+    staleFor: () => performance.now() - goodReadBegan,
+    onEntry: listener => void listeners.push(listener),
+    async close() {
+      closed = true;
+      clearInterval(timer);
+      await catchUp().catch(() => {});
+    },
+  };
+}
+
+/** One run at a time. Who asks during a run gets the next one, since the present one may have read already what they wait for. */
+function singleFlight(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null;
+  let next: Promise<void> | null = null;
+  const start = () => {
+    running = run().finally(() => {
+      running = null;
+    });
+    return running;
+  };
+  return () => {
+    if (next) return next;
+    if (!running) return start();
+    next = running
+      .catch(() => {})
+      .then(() => {
+        next = null;
+        return start();
+      });
+    return next;
+  };
+}

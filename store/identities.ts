@@ -1,0 +1,62 @@
+import type { Selectable } from 'kysely';
+import type { Change } from './database.ts';
+import { subjectKey } from './names.ts';
+import type { IdentityKind, Provider, Reader, Tables } from './tables.ts';
+
+export type IdentityRow = Selectable<Tables['identities']>;
+export type NewIdentity = { person: number; kind: IdentityKind; subject: string; now: number };
+
+/** Passwords of Education and council accounts are checked by the directory; only registered people have one here. */
+export const providerOf = (kind: IdentityKind): Provider => (kind === 'registered' ? 'local' : 'directory');
+
+/** Gives a person a way to sign in. The same user ID held by anybody at that provider is a unique violation. */
+export async function addIdentity(tx: Change, { person, kind, subject, now }: NewIdentity): Promise<number> {
+  const { id } = await tx
+    .insertInto('identities')
+    .values({
+      person_id: person,
+      kind,
+      provider: providerOf(kind),
+      subject: subject.trim(),
+      subject_key: subjectKey(subject),
+      created_at: now,
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  return id;
+}
+
+export function findIdentity(db: Reader, provider: Provider, subject: string): Promise<IdentityRow | undefined> {
+  return db
+    .selectFrom('identities')
+    .selectAll()
+    .where('provider', '=', provider)
+    .where('subject_key', '=', subjectKey(subject))
+    .executeTakeFirst();
+}
+
+/** Every way a person signs in, the oldest first. */
+export function identitiesOf(db: Reader, person: number): Promise<IdentityRow[]> {
+  return db.selectFrom('identities').selectAll().where('person_id', '=', person).orderBy('id').execute();
+}
+
+/** Gives a person another user ID or sign-in address; it must be free (isUniqueViolation). */
+export async function changeSubject(tx: Change, person: number, provider: Provider, subject: string): Promise<void> {
+  await tx
+    .updateTable('identities')
+    .set({ subject: subject.trim(), subject_key: subjectKey(subject) })
+    .where('person_id', '=', person)
+    .where('provider', '=', provider)
+    .execute();
+}
+
+/** Sets the (already hashed) password of a registered identity. Returns whether the person has one. */
+export async function setPassword(tx: Change, person: number, passwordHash: string, now: number): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('identities')
+    .set({ password_hash: passwordHash, password_set_at: now })
+    .where('person_id', '=', person)
+    .where('provider', '=', 'local')
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}

@@ -1,0 +1,90 @@
+import { type ImportRow, subjectOf } from './import-rows.ts';
+import { subjectKey } from './names.ts';
+import { administratorRole, personSubject } from './rule-rows.ts';
+import type { PersonRow, Provider, Reader } from './tables.ts';
+
+export type KnownMembership = { jobRole: string | null; removed: 'no' | 'by-somebody' | 'by-itself' };
+export type KnownPerson = {
+  row: PersonRow;
+  subjects: Map<Provider, { subject: string; hasPassword: boolean }>;
+  memberships: Map<number, KnownMembership>;
+  /** By domain: whether the person administers it, or did until somebody ended it. */
+  administers: Map<string, 'now' | 'dismissed'>;
+};
+export type KnownOrganisation = { id: number; name: string; closed: boolean };
+/** What the store has on the people and organisations some rows speak of. */
+export type ImportState = {
+  organisations: Map<string, KnownOrganisation>;
+  people: Map<string, KnownPerson>;
+  /** Who holds a user ID or address: person id by `holderKey`. */
+  holders: Map<string, number>;
+};
+
+export const holderKey = (provider: Provider, subject: string): string => `${provider}:${subjectKey(subject)}`;
+
+/** Reads it for 200 rows at most. */
+export async function readImportState(db: Reader, rows: readonly ImportRow[], now: number): Promise<ImportState> {
+  const codes = rows.map(row => row.organisation_code);
+  const found = await db.selectFrom('organisations').selectAll().where('code', 'in', codes).execute();
+  const subjects = rows.map(row => subjectKey(subjectOf(row).subject));
+  const identities = await db
+    .selectFrom('identities')
+    .select(['provider', 'subject', 'person_id'])
+    .where('subject_key', 'in', subjects)
+    .execute();
+  return {
+    organisations: new Map(found.map(({ code, id, name, closed_at }) => [code, { id, name, closed: closed_at !== null }])),
+    people: await readPeople(db, rows, now),
+    holders: new Map(identities.map(row => [holderKey(row.provider, row.subject), row.person_id])),
+  };
+}
+
+async function readPeople(db: Reader, rows: readonly ImportRow[], now: number): Promise<Map<string, KnownPerson>> {
+  const sourceIds = rows.map(row => row.source_id);
+  const people = await db.selectFrom('people').selectAll().where('source_id', 'in', sourceIds).execute();
+  const known = new Map<number, KnownPerson>(
+    people.map(row => [row.id, { row, subjects: new Map(), memberships: new Map(), administers: new Map() }]),
+  );
+  const ids = [...known.keys()];
+  if (ids.length > 0) {
+    await addSubjects(db, ids, known);
+    await addMemberships(db, ids, known);
+    await addRights(db, ids, known, now);
+  }
+  return new Map(people.map(row => [row.source_id ?? '', known.get(row.id)!]));
+}
+
+type Known = Map<number, KnownPerson>;
+
+async function addSubjects(db: Reader, ids: number[], known: Known) {
+  const rows = await db.selectFrom('identities').selectAll().where('person_id', 'in', ids).orderBy('id', 'desc').execute();
+  for (const { person_id, provider, subject, password_hash } of rows) {
+    known.get(person_id)?.subjects.set(provider, { subject, hasPassword: password_hash !== null });
+  }
+}
+
+async function addMemberships(db: Reader, ids: number[], known: Known) {
+  const rows = await db.selectFrom('memberships').selectAll().where('person_id', 'in', ids).execute();
+  for (const { person_id, organisation_id, job_role, removed_at, removed_by } of rows) {
+    const removed = removed_at === null ? 'no' : removed_by === null ? 'by-itself' : 'by-somebody';
+    known.get(person_id)?.memberships.set(organisation_id, { jobRole: job_role, removed });
+  }
+}
+
+async function addRights(db: Reader, ids: number[], known: Known, now: number) {
+  const rows = await db
+    .selectFrom('rules')
+    .select(['v0', 'domain', 'ends_at', 'revoked_at', 'revoked_by'])
+    .where('v0', 'in', ids.map(personSubject))
+    .where('ptype', '=', 'g')
+    .where('v1', '=', administratorRole)
+    .orderBy('id')
+    .execute();
+  for (const { v0, domain, ends_at, revoked_at, revoked_by } of rows) {
+    const administers = known.get(Number(v0.slice('u:'.length)))?.administers;
+    const live = revoked_at === null && (ends_at === null || ends_at > now);
+    if (live) administers?.set(domain, 'now');
+    else if (revoked_by !== null) administers?.set(domain, 'dismissed');
+    else administers?.delete(domain);
+  }
+}

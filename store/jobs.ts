@@ -1,0 +1,56 @@
+import type { Reader } from './tables.ts';
+
+const day = 86_400_000;
+
+/** Leases a job to one holder for `ms`. False while another's lease runs: one process does timed work, whichever comes first. */
+export async function takeJob(db: Reader, name: string, holder: string, now: number, ms: number): Promise<boolean> {
+  const row = await db
+    .insertInto('jobs')
+    .values({ name, leased_by: holder, leased_until: now + ms })
+    .onConflict(conflict =>
+      conflict
+        .column('name')
+        .doUpdateSet({ leased_by: holder, leased_until: now + ms })
+        .where(where =>
+          where.or([where('jobs.leased_until', 'is', null), where('jobs.leased_until', '<=', now), where('jobs.leased_by', '=', holder)]),
+        ),
+    )
+    .returning('leased_by')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Notes that the job was done and lets go of it. */
+export async function finishJob(db: Reader, name: string, holder: string, now: number): Promise<void> {
+  await db
+    .updateTable('jobs')
+    .set({ leased_by: null, leased_until: null, last_run_at: now })
+    .where('name', '=', name)
+    .where('leased_by', '=', holder)
+    .execute();
+}
+
+/** Forgets what can no longer matter: tries and codes older than a day, and the tokens of sessions long over. */
+export async function prune(db: Reader, now: number, longestSessionMs: number): Promise<void> {
+  await db
+    .deleteFrom('attempts')
+    .where('at', '<', now - day)
+    .execute();
+  await db
+    .deleteFrom('handoff_codes')
+    .where('expires_at', '<', now - day)
+    .execute();
+  await db
+    .deleteFrom('security_codes')
+    .where('expires_at', '<', now - day)
+    .execute();
+  await db
+    .deleteFrom('session_tokens')
+    .where('session_id', 'in', old =>
+      old
+        .selectFrom('sessions')
+        .select('id')
+        .where(where => where.or([where('ended_at', '<', now - day), where('created_at', '<', now - longestSessionMs - day)])),
+    )
+    .execute();
+}

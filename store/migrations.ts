@@ -1,0 +1,26 @@
+import { type Migration, Migrator } from 'kysely/migration';
+import * as people from './migrations/0001-people.ts';
+import * as rule from './migrations/0002-rules.ts';
+import * as session from './migrations/0003-sessions.ts';
+import * as secret from './migrations/0004-secrets.ts';
+import * as activity from './migrations/0005-activity.ts';
+import * as work from './migrations/0006-work.ts';
+import type { Kind } from './migrations/columns.ts';
+import type { Reader } from './tables.ts';
+
+const steps = {
+  '0001-people': people,
+  '0002-rules': rule,
+  '0003-sessions': session,
+  '0004-secrets': secret,
+  '0005-activity': activity,
+  '0006-work': work,
+};
+
+/** Brings the tables up to date. Several processes may start at once: PostgreSQL and SQLite let one of them do it and the others wait. */
+export async function migrate(db: Reader, kind: Kind): Promise<void> {
+  const migrations: Record<string, Migration> = {};
+  for (const [name, step] of Object.entries(steps)) migrations[name] = { up: schema => step.up(schema, kind) };
+  const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest();
+  if (error) throw error;
+}

@@ -1,0 +1,28 @@
+import { type Dialect, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import { refuseInsideTransaction } from './transaction-guard.ts';
+
+const bigint = 20;
+
+/** Kysely's way to PostgreSQL: ten connections at most, no statement longer than ten seconds, big integers as numbers. */
+export function postgresDialect(url: string, onError: (error: unknown) => void): Dialect {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 10,
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: 10_000,
+    query_timeout: 12_000,
+    idle_in_transaction_session_timeout: 15_000,
+    keepAlive: true,
+    types: {
+      getTypeParser: (oid: number, format?: 'text' | 'binary') => (oid === bigint ? Number : pg.types.getTypeParser(oid, format as 'text')),
+    } as pg.CustomTypesConfig,
+  });
+  // Without a listener, an idle connection that the server closes would end the process.
+  pool.on('error', onError);
+  const connect = async () => {
+    refuseInsideTransaction();
+    return pool.connect();
+  };
+  return new PostgresDialect({ pool: { options: pool.options, connect, end: () => pool.end() } });
+}

@@ -1,0 +1,122 @@
+import { fullName } from './names.ts';
+import { administratorRole, organisationDomain, personSubject, serviceRole } from './rule-rows.ts';
+import type { PersonRow, Reader } from './tables.ts';
+
+// Questions screens ask about rules. Whether somebody may do something is not asked here but of the policies.
+
+const rolePrefix = 'r:';
+
+function rulesNow(db: Reader, organisation: number, ptype: 'p' | 'g', now: number) {
+  return db
+    .selectFrom('rules')
+    .where('rules.domain', '=', organisationDomain(organisation))
+    .where('rules.ptype', '=', ptype)
+    .where('rules.revoked_at', 'is', null)
+    .where(where => where.or([where('rules.starts_at', 'is', null), where('rules.starts_at', '<=', now)]))
+    .where(where => where.or([where('rules.ends_at', 'is', null), where('rules.ends_at', '>', now)]));
+}
+
+/** The organisation's administrators, by name: those with the right now, who still belong to it and can sign in. */
+export async function administratorsOf(db: Reader, organisation: number, now: number): Promise<PersonRow[]> {
+  const rows = await rulesNow(db, organisation, 'g', now).select('v0').where('v1', '=', administratorRole).execute();
+  if (rows.length === 0) return [];
+  return db
+    .selectFrom('people')
+    .innerJoin('memberships', 'memberships.person_id', 'people.id')
+    .selectAll('people')
+    .where(
+      'people.id',
+      'in',
+      rows.map(row => personOf(row.v0)),
+    )
+    .where('people.active', '=', 1)
+    .where('memberships.organisation_id', '=', organisation)
+    .where('memberships.removed_at', 'is', null)
+    .orderBy('people.name_search')
+    .orderBy('people.id')
+    .execute();
+}
+
+const personOf = (subject: string): number => Number(subject.slice('u:'.length));
+const serviceOf = (role: string): string => role.slice(rolePrefix.length);
+
+/** The ids of the services the organisation may have now, in alphabetical order. */
+export async function servicesOf(db: Reader, organisation: number, now: number): Promise<string[]> {
+  const rows = await rulesNow(db, organisation, 'p', now)
+    .select('v0')
+    .where('v0', 'like', `${rolePrefix}%`)
+    .where('v0', '!=', administratorRole)
+    .where('v3', '=', 'use')
+    .where('v4', '=', 'allow')
+    .execute();
+  return rows.map(row => serviceOf(row.v0)).sort();
+}
+
+export type Grant = { id: number; service: string; endsAt: number | null; grantedAt: number; grantedBy: number | null };
+
+/** What a person has been given in an organisation and has now; being its administrator is not among it. */
+export async function grantsOf(db: Reader, organisation: number, person: number, now: number): Promise<Grant[]> {
+  const rows = await rulesNow(db, organisation, 'g', now)
+    .select(['id', 'v1', 'ends_at', 'granted_at', 'granted_by'])
+    .where('v0', '=', personSubject(person))
+    .where('v1', '!=', administratorRole)
+    .orderBy('v1')
+    .execute();
+  return rows.map(row => ({
+    id: row.id,
+    service: serviceOf(row.v1),
+    endsAt: row.ends_at,
+    grantedAt: row.granted_at,
+    grantedBy: row.granted_by,
+  }));
+}
+
+export type RightsOfPerson = { services: string[]; administrator: boolean };
+
+/** Who has what in an organisation now, by person, for the list of its people. */
+export async function grantsByPerson(db: Reader, organisation: number, now: number): Promise<Map<number, RightsOfPerson>> {
+  const rows = await rulesNow(db, organisation, 'g', now).select(['v0', 'v1']).orderBy('v1').execute();
+  const people = new Map<number, RightsOfPerson>();
+  for (const { v0, v1 } of rows) {
+    const id = personOf(v0);
+    const rights = people.get(id) ?? { services: [], administrator: false };
+    if (v1 === administratorRole) rights.administrator = true;
+    else rights.services.push(serviceOf(v1));
+    people.set(id, rights);
+  }
+  return people;
+}
+
+/** Whether anybody holds the service in the organisation now. */
+export async function isGranted(db: Reader, organisation: number, service: string, now: number): Promise<boolean> {
+  const row = await rulesNow(db, organisation, 'g', now).select('id').where('v1', '=', serviceRole(service)).executeTakeFirst();
+  return row !== undefined;
+}
+
+export type Provenance = {
+  id: number;
+  grantedAt: number;
+  grantedBy: string | null;
+  reason: string | null;
+  revokedAt: number | null;
+  revokedBy: string | null;
+};
+
+/** Who made a rule and when, with names as they are today; null where the import or the command line did it. */
+export async function provenance(db: Reader, rule: number): Promise<Provenance | undefined> {
+  const row = await db.selectFrom('rules').selectAll().where('id', '=', rule).executeTakeFirst();
+  if (!row) return undefined;
+  const ids = [row.granted_by, row.revoked_by].filter(id => id !== null);
+  const people =
+    ids.length === 0 ? [] : await db.selectFrom('people').select(['id', 'first_name', 'last_name']).where('id', 'in', ids).execute();
+  const names = new Map(people.map(person => [person.id, fullName(person)]));
+  const name = (id: number | null) => (id === null ? null : (names.get(id) ?? null));
+  return {
+    id: rule,
+    grantedAt: row.granted_at,
+    grantedBy: name(row.granted_by),
+    reason: row.reason,
+    revokedAt: row.revoked_at,
+    revokedBy: name(row.revoked_by),
+  };
+}

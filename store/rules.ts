@@ -1,0 +1,194 @@
+import { type Change, readTogether } from './database.ts';
+import {
+  administratorRole,
+  councilDomain,
+  councilRole,
+  endRule,
+  ensureRule,
+  organisationDomain,
+  personSubject,
+  type RuleValues,
+  serviceObject,
+  serviceRole,
+} from './rule-rows.ts';
+import type { Reader, RuleDomain } from './tables.ts';
+
+export { addRule, revokeRules } from './rule-rows.ts';
+
+export type StoredRule = { id: number; ptype: 'p' | 'g'; v: readonly string[]; startsAt: number | null; endsAt: number | null };
+export type StoredFacts = { open: boolean; people: Map<number, 'active' | 'inactive'>; rules: StoredRule[] };
+
+type By = { by: number | null; now: number };
+type InService = { organisation: number; person: number; service: string };
+
+function allow(organisation: number, subject: string, object: string, action: 'use' | 'grant'): RuleValues {
+  const domain = organisationDomain(organisation);
+  return { domain, ptype: 'p', v: [subject, domain, object, action, 'allow'] };
+}
+
+function holds(organisation: number, person: number, role: string): RuleValues {
+  const domain = organisationDomain(organisation);
+  return { domain, ptype: 'g', v: [personSubject(person), role, domain] };
+}
+
+/** The two rules every organisation starts with: its administrators open the administration and appoint further ones. */
+export async function openOrganisation(tx: Change, { organisation, now }: { organisation: number; now: number }): Promise<void> {
+  const administration = serviceObject('organisation-admin');
+  await ensureRule(tx, { ...allow(organisation, administratorRole, administration, 'use'), by: null, now });
+  await ensureRule(tx, { ...allow(organisation, administratorRole, administration, 'grant'), by: null, now });
+}
+
+/** Gives a person a service, until `endsAt` or for good; another end replaces the grant. Returns whether anything changed. */
+export function grant(
+  tx: Change,
+  { organisation, person, service, endsAt, ...by }: InService & By & { endsAt: number | null },
+): Promise<boolean> {
+  return ensureRule(tx, { ...holds(organisation, person, serviceRole(service)), endsAt, ...by });
+}
+
+/** Takes a service from a person. Returns whether they had it. */
+export function revokeGrant(tx: Change, { organisation, person, service, ...by }: InService & By): Promise<boolean> {
+  return endRule(tx, { ...holds(organisation, person, serviceRole(service)), ...by });
+}
+
+/** Makes a person an administrator of the organisation. Returns whether they were none. */
+export function appointAdministrator(
+  tx: Change,
+  { organisation, person, ...by }: { organisation: number; person: number } & By,
+): Promise<boolean> {
+  return ensureRule(tx, { ...holds(organisation, person, administratorRole), ...by });
+}
+
+/** Ends it. Whether this is the last one is for the caller to ask first, inside the same change (administratorsOf). */
+export function dismissAdministrator(
+  tx: Change,
+  { organisation, person, ...by }: { organisation: number; person: number } & By,
+): Promise<boolean> {
+  return endRule(tx, { ...holds(organisation, person, administratorRole), ...by });
+}
+
+/** Lets an organisation have a service, and its administrators give it on if it is `grantable`. Returns whether anything changed. */
+export async function subscribe(
+  tx: Change,
+  { organisation, service, grantable, ...by }: { organisation: number; service: string; grantable: boolean } & By,
+): Promise<boolean> {
+  const using = await ensureRule(tx, { ...allow(organisation, serviceRole(service), serviceObject(service), 'use'), ...by });
+  const granting = { ...allow(organisation, administratorRole, serviceObject(service), 'grant'), ...by };
+  const giving = grantable ? await ensureRule(tx, granting) : await endRule(tx, granting);
+  return using || giving;
+}
+
+/** Takes a service from an organisation. Its people's grants stay written and count again if it subscribes again. */
+export async function unsubscribe(
+  tx: Change,
+  { organisation, service, ...by }: { organisation: number; service: string } & By,
+): Promise<boolean> {
+  const using = await endRule(tx, { ...allow(organisation, serviceRole(service), serviceObject(service), 'use'), ...by });
+  const giving = await endRule(tx, { ...allow(organisation, administratorRole, serviceObject(service), 'grant'), ...by });
+  return using || giving;
+}
+
+function denial({ organisation, person, service }: InService): RuleValues {
+  const domain = organisationDomain(organisation);
+  return { domain, ptype: 'p', v: [personSubject(person), domain, serviceObject(service), 'use', 'deny'] };
+}
+
+/** The council's deny, which beats every allow. The reason is kept with it. */
+export function block(tx: Change, { reason, by, now, ...where }: InService & By & { reason: string }): Promise<boolean> {
+  return ensureRule(tx, { ...denial(where), reason, by, now });
+}
+
+export function unblock(tx: Change, { by, now, ...where }: InService & By): Promise<boolean> {
+  return endRule(tx, { ...denial(where), by, now });
+}
+
+/** Makes a person a council operator. Returns whether they were none. */
+export async function giveCouncilRole(tx: Change, { person, by, now }: { person: number } & By): Promise<boolean> {
+  const may = [councilRole, councilDomain, serviceObject('council-admin'), 'use', 'allow'];
+  await ensureRule(tx, { domain: councilDomain, ptype: 'p', v: may, by: null, now });
+  return ensureRule(tx, { domain: councilDomain, ptype: 'g', v: [personSubject(person), councilRole, councilDomain], by, now });
+}
+
+export function takeCouncilRole(tx: Change, { person, by, now }: { person: number } & By): Promise<boolean> {
+  return endRule(tx, { domain: councilDomain, ptype: 'g', v: [personSubject(person), councilRole, councilDomain], by, now });
+}
+
+/** Revokes all a person was given in an organisation. A block stays: leaving and coming back must not lift it. */
+export async function endRulesOf(
+  tx: Change,
+  { organisation, person, by, now }: { organisation: number; person: number } & By,
+): Promise<void> {
+  await tx
+    .updateTable('rules')
+    .set({ revoked_at: now, revoked_by: by })
+    .where('v0', '=', personSubject(person))
+    .where('domain', '=', organisationDomain(organisation))
+    .where('ptype', '=', 'g')
+    .where('revoked_at', 'is', null)
+    .execute();
+}
+
+type RuleRow = { id: number; ptype: 'p' | 'g'; v0: string; v1: string; v2: string; v3: string | null; v4: string | null };
+
+function asRule({ id, ptype, v0, v1, v2, v3, v4, ...window }: RuleRow & { starts_at: number | null; ends_at: number | null }): StoredRule {
+  const v = [v0, v1, v2, v3, v4].filter(value => value !== null);
+  return { id, ptype, v, startsAt: window.starts_at, endsAt: window.ends_at };
+}
+
+async function membersOf(db: Reader, domain: RuleDomain) {
+  if (domain === councilDomain) {
+    const rows = await db
+      .selectFrom('rules')
+      .select('v0')
+      .where('domain', '=', domain)
+      .where('ptype', '=', 'g')
+      .where('revoked_at', 'is', null)
+      .execute();
+    const ids = rows.map(row => Number(row.v0.slice('u:'.length)));
+    return ids.length === 0 ? [] : db.selectFrom('people').select(['id', 'active']).where('id', 'in', ids).execute();
+  }
+  return db
+    .selectFrom('memberships')
+    .innerJoin('people', 'people.id', 'memberships.person_id')
+    .select(['people.id', 'people.active'])
+    .where('memberships.organisation_id', '=', Number(domain.slice('o:'.length)))
+    .where('memberships.removed_at', 'is', null)
+    .execute();
+}
+
+async function isOpen(db: Reader, domain: RuleDomain): Promise<boolean> {
+  if (domain === councilDomain) return true;
+  const id = Number(domain.slice('o:'.length));
+  const row = await db.selectFrom('organisations').select('closed_at').where('id', '=', id).executeTakeFirst();
+  return row?.closed_at === null;
+}
+
+/** All a decision in one domain rests on, read at one instant: a right must never be seen with a membership that is gone. */
+export function factsOf(db: Reader, domain: RuleDomain): Promise<StoredFacts> {
+  return readTogether(db, async reader => {
+    const open = await isOpen(reader, domain);
+    const people = await membersOf(reader, domain);
+    const rows = await reader
+      .selectFrom('rules')
+      .selectAll()
+      .where('domain', '=', domain)
+      .where('revoked_at', 'is', null)
+      .orderBy('id')
+      .execute();
+    return { open, people: new Map(people.map(({ id, active }) => [id, active === 1 ? 'active' : 'inactive'])), rules: rows.map(asRule) };
+  });
+}
+
+/** Every rule that was valid at that instant, in the order they were given: the export. */
+export async function rulesAsOf(db: Reader, instant: number): Promise<StoredRule[]> {
+  const rows = await db
+    .selectFrom('rules')
+    .selectAll()
+    .where('granted_at', '<=', instant)
+    .where(where => where.or([where('revoked_at', 'is', null), where('revoked_at', '>', instant)]))
+    .where(where => where.or([where('starts_at', 'is', null), where('starts_at', '<=', instant)]))
+    .where(where => where.or([where('ends_at', 'is', null), where('ends_at', '>', instant)]))
+    .orderBy('id')
+    .execute();
+  return rows.map(asRule);
+}

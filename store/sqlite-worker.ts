@@ -1,0 +1,49 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { SqliteAnswer, SqliteQuestion } from './sqlite-thread.ts';
+
+// SQLite answers while the caller waits. In a thread of its own it keeps only its own callers waiting, never the proxying.
+
+const port = parentPort;
+if (!port) throw new Error('store/sqlite-worker.ts runs as a worker thread only');
+const database = new DatabaseSync((workerData as { file: string }).file, { timeout: 5000, enableForeignKeyConstraints: true });
+database.exec('pragma journal_mode=wal; pragma synchronous=full');
+
+const prepared = new Map<string, { statement: StatementSync; reads: boolean }>();
+const longestCache = 500;
+
+function prepare(sql: string) {
+  const known = prepared.get(sql);
+  if (known) return known;
+  if (prepared.size >= longestCache) prepared.clear();
+  const statement = database.prepare(sql);
+  const entry = { statement, reads: statement.columns().length > 0 };
+  prepared.set(sql, entry);
+  return entry;
+}
+
+function bind(value: unknown): SQLInputValue {
+  if (value === undefined) return null;
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  return value as SQLInputValue;
+}
+
+function answer({ id, sql, parameters }: SqliteQuestion): SqliteAnswer {
+  try {
+    const { statement, reads } = prepare(sql);
+    const values = parameters.map(bind);
+    if (reads) return { id, rows: statement.all(...values) };
+    const { changes, lastInsertRowid } = statement.run(...values);
+    return { id, rows: [], changes: Number(changes), insertId: Number(lastInsertRowid) };
+  } catch (error) {
+    const { message, errcode } = error as Error & { errcode?: number };
+    return { id, fault: { message, errcode: errcode ?? null } };
+  }
+}
+
+port.on('message', (question: SqliteQuestion | 'close') => {
+  if (question !== 'close') return port.postMessage(answer(question));
+  database.close();
+  port.close();
+});
+port.postMessage('open');
