@@ -1,0 +1,23 @@
+/** Who is looking at a portal page, as every template may show it. Set once per request by the gateway. */
+export type Visitor = {
+  personId: number;
+  firstName: string;
+  lastName: string;
+  userId: string;
+  email: string | null;
+  sessionId: number;
+  /** The organisation the person works in now. Null for council staff without one. */
+  organisation: { id: number; name: string } | null;
+  organisations: { id: number; name: string }[];
+  administers: boolean;
+  councilOperator: boolean;
+  csrf: string;
+};
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    visitor: Visitor | null;
+    /** Token that every form of this page sends back: of the session, or of the browser before sign-in. */
+    csrf: string;
+  }
+}
