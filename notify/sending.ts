@@ -1,0 +1,60 @@
+import { ZodError } from 'zod';
+import { type ClaimedMessage, secretsOf } from '#store/outbox.ts';
+import { RefusedForGood, type Transports } from './delivery.ts';
+import type { Letterhead } from './letter.ts';
+import { composeEmail, composeText } from './templates.ts';
+
+/** What a message was sealed with: `link` is a whole address on the portal, `code` six digits. */
+export type Secrets = { link?: string; code?: string };
+
+type Sending = { transports: Transports; letterhead: Letterhead; sealKey: Uint8Array };
+
+/** Opens, writes and sends one message. Throws RefusedForGood when it can never be sent; no error repeats its code or link. */
+export async function sendMessage(message: ClaimedMessage, sending: Sending): Promise<void> {
+  const secrets: Secrets = secretsOf(message, sending.sealKey);
+  try {
+    await (message.channel === 'email' ? sendEmail(message, secrets, sending) : sendText(message, secrets, sending));
+  } catch (error) {
+    const reason = withoutSecrets(reasonOf(error), secrets);
+    throw error instanceof RefusedForGood ? new RefusedForGood(reason) : new Error(reason);
+  }
+}
+
+async function sendEmail(message: ClaimedMessage, { link }: Secrets, { transports, letterhead }: Sending): Promise<void> {
+  if (transports.email === null) throw new Error('no SMTP server is configured');
+  const { template, data, createdAt } = message;
+  const content = written(() => composeEmail({ template, data, at: createdAt, secret: link ?? null }, letterhead));
+  await transports.email.send({ id: idOf(message, letterhead), to: message.recipient, ...content });
+}
+
+async function sendText(message: ClaimedMessage, { code }: Secrets, { transports, letterhead }: Sending): Promise<void> {
+  if (transports.text === null) throw new Error('no way to send text messages is configured');
+  const text = written(() => composeText({ template: message.template, secret: code ?? null }, letterhead));
+  await transports.text.send({ id: idOf(message, letterhead), to: message.recipient, text });
+}
+
+/** The same for every attempt at one message, and another for a row of the same number in a database begun afresh. */
+function idOf({ id, createdAt }: ClaimedMessage, { portal }: Letterhead): string {
+  return `${id}.${createdAt}.${portal.host}`;
+}
+
+/** A message that cannot be written today cannot be written tomorrow either. */
+function written<Content>(compose: () => Content): Content {
+  try {
+    return compose();
+  } catch (error) {
+    throw new RefusedForGood(reasonOf(error));
+  }
+}
+
+function reasonOf(error: unknown): string {
+  // Zod's own words run over many lines; the names of the fields are what helps.
+  if (error instanceof ZodError) return `the data do not fit the template: ${error.issues.map(({ path }) => path.join('.')).join(', ')}`;
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** A mail server may quote the link it dislikes, whole or in part, in its refusal; and the refusal is kept. */
+function withoutSecrets(reason: string, { link, code }: Secrets): string {
+  const parts = [link, ...(link?.match(/[\w-]{16,}/g) ?? []), code];
+  return parts.reduce<string>((text, secret) => (secret ? text.replaceAll(secret, '[secret]') : text), reason);
+}
