@@ -1,0 +1,103 @@
+import { existsSync } from 'node:fs';
+import { Kysely } from 'kysely';
+import { type Catalogue, CatalogueFault, serviceIsLive } from '#config/catalogue.ts';
+import { readSettings, type Settings, SettingsFault } from '#config/settings.ts';
+import { installationValue } from '#store/installation.ts';
+import { postgresDialect } from '#store/postgres.ts';
+import { sqliteDialect } from '#store/sqlite.ts';
+import type { Tables } from '#store/tables.ts';
+import { type Command, exits, readArguments, type Surroundings } from './command.ts';
+import { catalogueOf, databaseFile, folderFault, kindOf } from './workplace.ts';
+
+export const check: Command = { usage: ['check'], run: checkAll };
+
+/** Says what the gateway would start with, and every fault that can be found without starting it. Changes nothing. */
+async function checkAll(args: string[], around: Surroundings): Promise<0 | 1> {
+  readArguments(args, {}, { least: 0, most: 0 });
+  const faults: string[] = [];
+  const settings = await collect(faults, () => readSettings(around.env));
+  // The catalogue is looked at even when a setting is wrong, so that all faults are seen at once.
+  const file = around.env.CATALOGUE?.trim() || null;
+  const catalogue = await collect(faults, () => catalogueOf(settings ?? { ...readSettings({}), catalogue: file }));
+  if (settings) {
+    around.print(
+      `Settings: right. This is ${settings.catalogue === null ? 'the demo, because CATALOGUE is not set' : 'a real installation'}.`,
+    );
+  }
+  if (catalogue) around.print(sayCatalogue(catalogue, settings?.catalogue ?? file, around.now()));
+  if (settings) {
+    around.print(await sayData(settings, faults));
+    for (const line of sayMessages(settings)) around.print(line);
+  }
+  for (const fault of faults) around.complain(fault);
+  if (faults.length === 0) around.print('Nothing is wrong.');
+  return faults.length === 0 ? exits.fine : exits.failed;
+}
+
+/** The result of the work, or null with its fault kept for later. */
+async function collect<T>(faults: string[], work: () => T | Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof SettingsFault || error instanceof CatalogueFault)) throw error;
+    faults.push(error.message);
+    return null;
+  }
+}
+
+function sayCatalogue({ services, sites, portal }: Catalogue, file: string | null, now: number): string {
+  const open = services.filter(service => serviceIsLive(service, now)).length;
+  const logins = services.reduce((sum, service) => sum + service.legacyLogins.length, 0);
+  const pages = sites.reduce((sum, site) => sum + site.pages.length, 0);
+  return [
+    `Catalogue: ${file ?? "the demo's"}: ${services.length} services (${open} open), ${pages} pages and ${logins} old addresses on ${sites.length} hosts.`,
+    `  The portal is ${portal.origin}; it answers for ${sites.map(({ host }) => host).join(', ')} as well.`,
+  ].join('\n');
+}
+
+async function sayData(settings: Settings, faults: string[]): Promise<string> {
+  const where = settings.databaseUrl === null ? `SQLite in ${settings.dataDir}` : 'PostgreSQL';
+  const fault = folderFault(settings.dataDir);
+  if (fault !== null) {
+    faults.push(fault);
+    return `Data: ${where}.`;
+  }
+  const began = await kindOfData(settings).catch((error: Error) => {
+    faults.push(`The data cannot be read: ${error.message || (error as NodeJS.ErrnoException).code}.`);
+  });
+  if (began === undefined) return `Data: ${where}.`;
+  if (began === null) return `Data: ${where}, empty so far.`;
+  const names: Record<string, string> = { demo: 'the demo', real: 'a real installation' };
+  if (began !== kindOf(settings)) {
+    faults.push(
+      `The data belong to ${names[began] ?? began} and cannot be used for ${names[kindOf(settings)]}: set DATA_DIR to another folder.`,
+    );
+  }
+  return `Data: ${where}, of ${names[began] ?? began}.`;
+}
+
+/** What the data were begun as, null if not yet. Opened without bringing tables up to date: checking must change nothing. */
+async function kindOfData(settings: Settings): Promise<string | null> {
+  if (settings.databaseUrl === null && !existsSync(databaseFile(settings))) return null;
+  const dialect = settings.databaseUrl === null ? sqliteDialect(databaseFile(settings)) : postgresDialect(settings.databaseUrl, () => {});
+  const db = new Kysely<Tables>({ dialect });
+  try {
+    const tables = await db.introspection.getTables();
+    if (!tables.some(({ name }) => name === 'installation')) return null;
+    return (await installationValue(db, 'kind')) ?? null;
+  } finally {
+    await db.destroy();
+  }
+}
+
+function sayMessages({ catalogue, smtpUrl, twilio }: Settings): string[] {
+  if (catalogue === null) return ['E-mails and text messages: on the demo outbox page.'];
+  return [
+    smtpUrl === null
+      ? 'E-mails: they wait, because SMTP_URL is not set; the commands print links for you to hand over.'
+      : 'E-mails: by SMTP.',
+    twilio === null
+      ? 'Text messages: they wait, because Twilio is not set up; administrators cannot get the code that opens Organisation Admin.'
+      : 'Text messages: by Twilio.',
+  ];
+}

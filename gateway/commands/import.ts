@@ -1,0 +1,97 @@
+import { applyImport, planImport } from '#store/import-people.ts';
+import { type ImportOutcome, type ImportResult, type ImportRow, trimRow } from '#store/import-rows.ts';
+import { fullName } from '#store/names.ts';
+import { loadKeys } from '../keys.ts';
+import { type Command, type Exit, exits, readArguments, type Surroundings } from './command.ts';
+import { makeLink, sayLink } from './handing-over.ts';
+import { firstRow, type PeopleFile, readPeopleFile } from './people-file.ts';
+import { inWorkplace, type Workplace } from './workplace.ts';
+
+export const importPeople: Command = {
+  usage: ['import <people.csv>', 'import <people.csv> --apply'],
+  async run(args: string[], around: Surroundings) {
+    const { values, positionals } = readArguments(args, { apply: { type: 'boolean', default: false } }, { least: 1, most: 1 });
+    const path = positionals[0]!;
+    const file = readPeopleFile(path);
+    return inWorkplace(around, { kind: 'real', mayBegin: true }, async place => {
+      const at = place.now();
+      const results = values.apply ? await apply(place, file, at) : await planImport(place.store.db, file.rows, at, firstRow);
+      const seen = results.filter(({ row }) => !file.blank.has(row));
+      report(place, path, file, seen);
+      if (!values.apply) place.print('This was a dry run and nothing was changed: add --apply to do it.');
+      else if (place.settings.smtpUrl === null) await handOverLinks(place, file, seen, at);
+      return exitOf(seen);
+    });
+  },
+};
+
+function apply({ store, settings, catalogue }: Workplace, { rows }: PeopleFile, now: number): Promise<ImportResult[]> {
+  return applyImport(store, rows, {
+    now,
+    firstRow,
+    sealKey: loadKeys(settings).seal,
+    linkAddress: settings.smtpUrl === null ? null : token => `${catalogue.portal.origin}/set-password?token=${token}`,
+    invitationMs: settings.invitationDays * 86_400_000,
+  });
+}
+
+const exitOf = (results: readonly ImportResult[]): Exit =>
+  results.some(({ outcome }) => outcome === 'conflict' || outcome === 'error') ? exits.someRows : exits.fine;
+
+const counted: readonly [ImportOutcome, string][] = [
+  ['new', 'new'],
+  ['changed', 'changed'],
+  ['unchanged', 'unchanged'],
+  ['removed-by-administrator', 'left out because somebody removed them'],
+  ['conflict', 'in conflict'],
+  ['error', 'with an error'],
+];
+
+function report({ print }: Workplace, path: string, file: PeopleFile, results: readonly ImportResult[]): void {
+  const count = (outcome: ImportOutcome) => results.filter(result => result.outcome === outcome).length;
+  const administrators = results.filter(({ madeAdministrator }) => madeAdministrator).length;
+  print(`${path}: ${results.length} rows: ${counted.map(([outcome, words]) => `${count(outcome)} ${words}`).join(', ')}.`);
+  print(`New administrators: ${administrators}.`);
+  for (const result of results) {
+    const sentence = sayResult(result, rowOf(file, result), file.unreadable.get(result.row));
+    if (sentence !== null) print(`Row ${result.row}: ${sentence}`);
+  }
+}
+
+const rowOf = ({ rows }: PeopleFile, { row }: ImportResult): ImportRow => trimRow(rows[row - firstRow]!);
+
+/** What a person should look at in a row, or null. */
+function sayResult({ outcome, reason, madeAdministrator }: ImportResult, row: ImportRow, unreadable: string | undefined): string | null {
+  if (unreadable !== undefined) return `error: it ${unreadable}.`;
+  if (outcome === 'error' || outcome === 'conflict') return `${outcome}: ${reason}`;
+  const said = reason === null ? [] : [reason];
+  if (madeAdministrator) {
+    const untold = row.email === '' ? ' There is no email address to tell them.' : '';
+    said.push(`${fullName(row)} becomes an Organisation Administrator of ${row.organisation_name || row.organisation_code}.${untold}`);
+  }
+  return said.length > 0 ? said.join(' ') : null;
+}
+
+/** Without a mail server the welcome waits; the links of those who need a password are printed instead, once each. */
+async function handOverLinks(place: Workplace, file: PeopleFile, results: readonly ImportResult[], now: number): Promise<void> {
+  const { store, settings, catalogue, print } = place;
+  const rows = results.flatMap(result => (result.madeAdministrator ? [rowOf(file, result)] : []));
+  const sourceIds = new Set(rows.flatMap(row => (row.user_id === '' ? [row.source_id] : [])));
+  for (const sourceId of sourceIds) {
+    const someone = await withoutPassword(place, sourceId);
+    if (!someone) continue;
+    const link = await store.change(tx => makeLink(tx, { person: someone.id, settings, origin: catalogue.portal.origin, now }));
+    print(sayLink(`${fullName(someone)} (${someone.email})`, link));
+  }
+}
+
+function withoutPassword({ store }: Workplace, sourceId: string) {
+  return store.db
+    .selectFrom('people')
+    .innerJoin('identities', 'identities.person_id', 'people.id')
+    .select(['people.id', 'people.first_name', 'people.last_name', 'identities.subject as email'])
+    .where('people.source_id', '=', sourceId)
+    .where('identities.provider', '=', 'local')
+    .where('identities.password_hash', 'is', null)
+    .executeTakeFirst();
+}

@@ -1,0 +1,72 @@
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Catalogue, readCatalogue } from '#config/catalogue.ts';
+import { readSettings, type Settings } from '#config/settings.ts';
+import type { Store } from '#store/database.ts';
+import { type InstallationKind, openFor } from '../installation.ts';
+import { CommandFault, type Surroundings } from './command.ts';
+
+/** What a command works on: the same settings, catalogue and store as the gateway's, which may be running meanwhile. */
+export type Workplace = Surroundings & { settings: Settings; catalogue: Catalogue; store: Store };
+
+export type Needs = {
+  /** 'real': people of one's own, so CATALOGUE must be set. 'any': the demo will do. */
+  kind: 'real' | 'any';
+  /** Whether the command may begin an empty installation. */
+  mayBegin: boolean;
+};
+
+/**
+ * Opens the workplace for one piece of work. It takes no lock on the data folder and wakes nobody: a running gateway looks for
+ * changes every second.
+ */
+export async function inWorkplace<T>(around: Surroundings, needs: Needs, work: (place: Workplace) => Promise<T>): Promise<T> {
+  const settings = readSettings(around.env);
+  if (needs.kind === 'real' && settings.catalogue === null) {
+    throw new CommandFault(
+      'Set CATALOGUE to the path of your services.yaml first: without it this is the demo, which brings its own people.',
+    );
+  }
+  const catalogue = await catalogueOf(settings);
+  prepareFolder(settings, needs.mayBegin);
+  const store = await openFor(settings, kindOf(settings), { now: around.now });
+  try {
+    return await work({ ...around, settings, catalogue, store });
+  } finally {
+    await store.close();
+  }
+}
+
+export const kindOf = ({ catalogue }: Settings): InstallationKind => (catalogue === null ? 'demo' : 'real');
+export const databaseFile = ({ dataDir }: Settings): string => join(dataDir, 'portal.sqlite');
+
+/** The catalogue the gateway would serve; the demo's is loaded only when there is no other. */
+export async function catalogueOf({ catalogue, port }: Settings): Promise<Catalogue> {
+  if (catalogue !== null) return readCatalogue(catalogue);
+  const { demoCatalogue } = await import('#config/demo/catalogue.ts');
+  // Its legacy server gets a port of its own whenever the demo starts; no command ever turns to it.
+  return demoCatalogue(port, () => "the demo's legacy server");
+}
+
+function prepareFolder(settings: Settings, mayBegin: boolean): void {
+  const { dataDir, databaseUrl } = settings;
+  if (!mayBegin && databaseUrl === null && !existsSync(databaseFile(settings))) {
+    const first = settings.catalogue === null ? 'start the demo once (npm start)' : 'import people';
+    throw new CommandFault(`There are no data in ${dataDir} yet: ${first}, or set DATA_DIR to the folder that has them.`);
+  }
+  const fault = folderFault(dataDir, mkdirSync);
+  if (fault !== null) throw new CommandFault(fault);
+}
+
+/** What is wrong with the data folder, in a sentence, or null. It is made first if a way to make it is given. */
+export function folderFault(dir: string, make?: typeof mkdirSync): string | null {
+  try {
+    if (make) make(dir, { recursive: true, mode: 0o700 });
+    else if (!existsSync(dir)) return null;
+    // A file may be writable too, but nothing is in it, not even itself.
+    accessSync(`${dir}/.`, constants.W_OK | constants.X_OK);
+    return null;
+  } catch {
+    return `The folder ${dir} cannot be written: make it writable for this user, or set DATA_DIR to another folder.`;
+  }
+}

@@ -1,0 +1,54 @@
+import type { FastifyInstance } from 'fastify';
+import { demoCatalogue } from '#config/demo/catalogue.ts';
+import { demoDirectory } from '#config/demo/directory.ts';
+import { startHantsweb } from '#config/demo/hantsweb.ts';
+import { demoOrganisations, demoPeople } from '#config/demo/people.ts';
+import type { Settings } from '#config/settings.ts';
+import { openDemoOutbox } from '#notify/demo.ts';
+import type { Store } from '#store/database.ts';
+import { seedDemo } from './demo-data.ts';
+import type { Hashing } from './sign-in/hashing.ts';
+
+/** Everything that only the demo has; `main.ts` imports this file only when no catalogue is set. */
+export async function prepareDemo(settings: Settings, now: () => number) {
+  const hantsweb = await startHantsweb();
+  return {
+    catalogue: demoCatalogue(settings.port, () => hantsweb.origin),
+    directory: demoDirectory,
+    /** Fills the store at the first start, and opens the outbox; needs the data folder. */
+    async settle(store: Store, hashing: Hashing) {
+      await seedDemo(store, { organisations: demoOrganisations, people: demoPeople, hashing, now });
+      const outbox = await openDemoOutbox(settings.dataDir, now);
+      return { transports: outbox.transports, addToPortal: (portal: FastifyInstance) => addOutboxPages(portal, outbox.latest) };
+    },
+    close: () => hantsweb.close(),
+  };
+}
+
+/** The demo's e-mails and texts, where the demo's phone and inbox would be. */
+function addOutboxPages(portal: FastifyInstance, latest: Awaited<ReturnType<typeof openDemoOutbox>>['latest']): void {
+  const open = { config: { rule: 'public' } };
+  portal.get('/demo/outbox', open, async (_request, reply) => reply.page('gateway/portal/demo-outbox', { messages: latest() }));
+  portal.get('/demo/outbox.json', open, async (_request, reply) =>
+    reply
+      .header('cache-control', 'no-store')
+      .send(latest().map(({ kind, to, subject, text, at }) => ({ kind, to, subject, text, at: new Date(at).toISOString() }))),
+  );
+}
+
+/** What a newcomer needs to know, printed once the demo is ready. */
+export function demoWelcome(origin: string): string {
+  const tries = demoPeople.flatMap(person => (person.tryThis ? [[person.userId, person.password, person.tryThis]] : []));
+  const width = (column: number) => Math.max(...tries.map(row => row[column]!.length));
+  const rows = tries.map(([userId, password, tryThis]) => `  ${userId!.padEnd(width(0))}  ${password!.padEnd(width(1))}  ${tryThis}`);
+  return [
+    '',
+    `The Services Portal demo is ready: ${origin}/`,
+    `Its e-mails and text messages:     ${origin}/demo/outbox`,
+    '',
+    'Sign in with one of these demo accounts (user ID, password):',
+    ...rows,
+    '',
+    'Stop it with Ctrl+C. Delete the data folder to start afresh.',
+  ].join('\n');
+}

@@ -1,0 +1,102 @@
+import formbody from '@fastify/formbody';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type AdminDeps, registerAdministration } from '#admin-ui/administration.ts';
+import type { Policies } from '#policies/policies.ts';
+import { newToken } from '#store/tokens.ts';
+import { addPages } from '#views/pages.ts';
+import type { Views } from '#views/render.ts';
+import type { Visitor } from '#views/visitor.ts';
+import type { Answers } from './answers.ts';
+import { comesFromElsewhere, type FormTokens } from './csrf.ts';
+import { addPortalHandOff, type HandOffDeps } from './hand-off.ts';
+import { addPortalPages, type PortalDeps } from './portal/pages.ts';
+import type { Session, Sessions } from './sessions.ts';
+import { addForgotPassword, type ForgotPasswordDeps } from './sign-in/forgot-password.ts';
+import { addSetPassword, type SetPasswordDeps } from './sign-in/set-password.ts';
+import { addSignInPages, type SignInPagesDeps } from './sign-in/sign-in.ts';
+
+export type PortalScopeDeps = HandOffDeps &
+  PortalDeps &
+  SignInPagesDeps &
+  ForgotPasswordDeps &
+  SetPasswordDeps & {
+    administration: AdminDeps;
+    answers: Answers;
+    policies: Policies;
+    sessions: Sessions;
+    formTokens: FormTokens;
+    views: Views;
+    addToPortal?: (portal: FastifyInstance) => void;
+  };
+
+/** What a request to the portal's own host meets, in order: who asks, whether a form is really theirs, and then the page. */
+export async function addPortal(app: FastifyInstance, deps: PortalScopeDeps): Promise<void> {
+  await app.register(async scope => {
+    scope.addHook('onRoute', route => {
+      route.constraints = { ...route.constraints, place: 'portal' };
+    });
+    await scope.register(formbody, { bodyLimit: 64 * 1024 });
+    scope.addHook('onRequest', async request => {
+      request.signedIn = await deps.sessions.read(request.headers.cookie, deps.catalogue.portal.host);
+      request.visitor = request.signedIn && (await visitorOf(deps, request.signedIn));
+    });
+    scope.addHook('onRequest', async (request, reply) => giveFormToken(deps, request, reply));
+    scope.addHook('preHandler', async (request, reply) => refuseForeignForms(deps, request, reply));
+
+    await addPages(scope, { catalogue: deps.catalogue, views: deps.views, hsts: deps.catalogue.portal.origin.startsWith('https:') });
+    addPortalHandOff(scope, deps);
+    addSignInPages(scope, deps);
+    addForgotPassword(scope, deps);
+    addSetPassword(scope, deps);
+    addPortalPages(scope, deps);
+    registerAdministration(scope, deps.administration);
+    deps.addToPortal?.(scope);
+  });
+}
+
+async function visitorOf({ policies, formTokens }: PortalScopeDeps, session: Session): Promise<Visitor> {
+  const { person, organisation } = session;
+  const may = async (where: number | 'council', service: string) =>
+    (await policies.decide({ person: person.id, organisation: where, service, action: 'use' })).outcome === 'allow';
+  return {
+    personId: person.id,
+    firstName: person.firstName,
+    lastName: person.lastName,
+    userId: person.userId,
+    email: person.email,
+    sessionId: session.id,
+    organisation: organisation && { id: organisation.id, name: organisation.name },
+    organisations: session.organisations.map(({ id, name }) => ({ id, name })),
+    administers: organisation !== null && (await may(organisation.id, 'organisation-admin')),
+    councilOperator: await may('council', 'council-admin'),
+    csrf: formTokens.of(session.token),
+  };
+}
+
+/** Signed out, a form's token hangs on a cookie of its own, made when the first page is shown. */
+function giveFormToken({ cookies, formTokens }: PortalScopeDeps, request: FastifyRequest, reply: FastifyReply): void {
+  if (request.signedIn) {
+    request.formSecret = request.signedIn.token;
+  } else {
+    request.formSecret = cookies.read(request.headers.cookie, 'form');
+    if (request.formSecret === null && request.method === 'GET' && !request.url.startsWith('/assets/')) {
+      request.formSecret = newToken();
+      cookies.set(reply, 'form', request.formSecret);
+    }
+  }
+  request.csrf = request.formSecret === null ? '' : formTokens.of(request.formSecret);
+}
+
+async function refuseForeignForms(deps: PortalScopeDeps, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+  if (request.method === 'GET' || request.method === 'HEAD') return;
+  if (comesFromElsewhere(request, deps.catalogue.portal.origin)) return deps.answers.problem(request, reply, 'form-from-elsewhere');
+  const token = (request.body as { _csrf?: unknown } | undefined)?._csrf;
+  if (request.formSecret === null || !deps.formTokens.matches(request.formSecret, token))
+    return deps.answers.problem(request, reply, 'form-expired');
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    formSecret: string | null;
+  }
+}

@@ -1,0 +1,71 @@
+import type { FastifyInstance } from 'fastify';
+import { type Catalogue, opensAt, type Service, serviceIsLive } from '#config/catalogue.ts';
+import type { Policies } from '#policies/policies.ts';
+import type { Store } from '#store/database.ts';
+import { fullName } from '#store/names.ts';
+import { administratorsOf, grantsOf, servicesOf } from '#store/rights.ts';
+import type { Visitor } from '#views/visitor.ts';
+
+export type ServicesDeps = { catalogue: Catalogue; policies: Policies; store: Store; now: () => number };
+
+/** The account page: tools for administrators, and a tile for each service the person was given in this organisation. */
+export function addServices(portal: FastifyInstance, deps: ServicesDeps): void {
+  portal.get('/', async (request, reply) => {
+    const visitor = request.visitor!;
+    const organisation = visitor.organisation;
+    const { mine, others } = organisation ? await tilesOf(deps, visitor, organisation.id) : { mine: [], others: [] };
+    const administrators = organisation ? await administratorsOf(deps.store.db, organisation.id, deps.now()) : [];
+    return reply.page('gateway/portal/services', {
+      organisation: organisation?.name ?? null,
+      tools:
+        organisation && visitor.administers
+          ? [
+              {
+                name: 'Organisation Admin',
+                description: 'Decide who in your organisation can use each service.',
+                opensOn: null,
+                href: `/organisations/${organisation.id}`,
+              },
+            ]
+          : [],
+      services: mine,
+      others,
+      administrators: administrators.map(person => ({ name: fullName(person) })),
+    });
+  });
+}
+
+/** A service that is granted but has not opened yet is shown with its day; it cannot be opened before. */
+async function tilesOf({ catalogue, policies, store, now }: ServicesDeps, visitor: Visitor, organisation: number) {
+  const at = now();
+  const subscribed = new Set(await servicesOf(store.db, organisation, at));
+  const granted = new Set((await grantsOf(store.db, organisation, visitor.personId, at)).map(grant => grant.service));
+  const mine: Tile[] = [];
+  const others: { name: string; whoGives: string }[] = [];
+  for (const service of catalogue.services) {
+    if (!subscribed.has(service.id) || service.archived) continue;
+    const decision = await policies.decide({ person: visitor.personId, organisation, service: service.id, action: 'use' });
+    const opensLater = decision.reason === 'service-not-open' && granted.has(service.id);
+    if (decision.outcome === 'allow' || opensLater) mine.push(tileOf(service, at));
+    else others.push({ name: service.shortName, whoGives: whoGives(service) });
+  }
+  const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name, 'en-GB');
+  return { mine: mine.sort(byName), others: others.sort(byName) };
+}
+
+type Tile = { name: string; description: string; href: string | null; opensOn: Date | null; contact: Service['contact'] };
+
+function tileOf(service: Service, now: number): Tile {
+  const live = serviceIsLive(service, now);
+  const opens = opensAt(service);
+  return {
+    name: service.shortName,
+    description: service.description,
+    href: live ? service.start : null,
+    opensOn: !live && opens !== null ? new Date(opens) : null,
+    contact: service.contact,
+  };
+}
+
+const whoGives = ({ whoMayGrant, contact }: Service): string =>
+  whoMayGrant === 'council' ? `Ask ${contact.name}, ${contact.email}` : 'Ask an Organisation Administrator of your organisation';

@@ -1,0 +1,96 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { append } from '#store/activity.ts';
+import type { Store } from '#store/database.ts';
+import { setPassword } from '#store/identities.ts';
+import { findLink, linkIsLive, takeLink } from '#store/links.ts';
+import { enqueue } from '#store/outbox.ts';
+import { person } from '#store/people.ts';
+import { endSessions } from '#store/sessions.ts';
+import type { LinkPurpose, PersonRow } from '#store/tables.ts';
+import type { Hashing } from './hashing.ts';
+
+/**
+ * Choosing a password by a one-time link. Opening the link changes nothing, so that a mail scanner cannot use it up. The portal's
+ * `same-origin` keeps the link from other hosts; with `no-referrer` browsers post the form with `Origin: null`, which is refused.
+ */
+export type SetPasswordDeps = { store: Store; hashing: Hashing; deliverSoon(): void; now: () => number };
+
+const SHORTEST = 8;
+const LONGEST = 128;
+const link = z.object({ token: z.string().regex(/^[A-Za-z0-9_-]{43}$/) });
+
+export function addSetPassword(portal: FastifyInstance, deps: SetPasswordDeps): void {
+  portal.get('/set-password', { config: { rule: 'public' } }, async (request, reply) => {
+    const query = link.safeParse(request.query);
+    const found = await findLive(deps, query.success ? query.data.token : null);
+    return 'owner' in found ? showForm(reply, found) : showExpired(reply, found);
+  });
+
+  portal.post('/set-password', { config: { rule: 'public' } }, async (request, reply) => {
+    const body = link.safeParse(request.body);
+    const found = await findLive(deps, body.success ? body.data.token : null);
+    if (!('owner' in found)) return showExpired(reply, found);
+    const { password } = request.body as { password?: unknown };
+    const fault = faultOf(found.owner, password);
+    if (fault) return showForm(reply.code(422), found, [{ field: 'password', text: fault }]);
+    if (!(await changePassword(deps, found, String(password)))) return showExpired(reply, found);
+    deps.deliverSoon();
+    return reply.redirect('/sign-in?reason=password-set', 303);
+  });
+}
+
+type Live = { token: string; purpose: LinkPurpose; owner: PersonRow };
+
+/** The link's owner while it works; otherwise only what it was for, so that the page can say how to get another. */
+async function findLive({ store, now }: SetPasswordDeps, token: string | null): Promise<Live | { purpose: LinkPurpose }> {
+  const found = token === null ? undefined : await findLink(store.db, token);
+  const owner = found && linkIsLive(found, now()) ? await person(store.db, found.person_id) : undefined;
+  const purpose = found?.purpose ?? 'reset';
+  return token !== null && owner?.active === 1 ? { token, purpose, owner } : { purpose };
+}
+
+const showForm = (reply: FastifyReply, { token, purpose, owner }: Live, errors: { field: string; text: string }[] = []) =>
+  reply.page('gateway/sign-in/set-password', { token, purpose, email: owner.email ?? '', errors });
+const showExpired = (reply: FastifyReply, { purpose }: { purpose: LinkPurpose }) =>
+  reply.code(410).page('gateway/sign-in/link-expired', { purpose });
+
+/** No rules of composition: length, and not the person's own name or address (OWASP ASVS 6.2). */
+function faultOf(owner: PersonRow, password: unknown): string | null {
+  if (typeof password !== 'string' || password === '') return 'Enter a password';
+  if ([...password].length < SHORTEST) return `Your password must be ${SHORTEST} characters or more`;
+  if ([...password].length > LONGEST) return `Your password must be ${LONGEST} characters or fewer`;
+  const own = [owner.email, owner.email?.split('@', 1)[0], owner.first_name, owner.last_name].map(text => text?.toLowerCase());
+  const plain = password.toLowerCase().replace(/[0-9\W_]+$/, '');
+  if (own.some(text => text && (plain === text || password.toLowerCase() === text)))
+    return 'Choose a password that is not your name or email address';
+  return /^(.)\1*$/u.test(password) ? 'Choose a password that is harder to guess' : null;
+}
+
+/** One transaction: the link is used, the password set, every session ended, and the owner told. */
+async function changePassword(
+  { store, hashing, now }: SetPasswordDeps,
+  { token, purpose, owner }: Live,
+  password: string,
+): Promise<boolean> {
+  const passwordHash = await hashing.hash(password);
+  const at = now();
+  return store.change(async tx => {
+    const taken = await takeLink(tx, token, purpose, at);
+    if (taken !== owner.id || !(await setPassword(tx, owner.id, passwordHash, at))) return false;
+    const activity = await append(tx, { kind: 'password-set', at, actor: owner.id, person: owner.id, data: { purpose } });
+    await endSessions(tx, { person: owner.id }, { reason: 'password-set', by: owner.id, now: at });
+    if (owner.email) {
+      await enqueue(tx, {
+        channel: 'email',
+        recipient: owner.email,
+        template: 'password-changed',
+        data: { at },
+        person: owner.id,
+        activity,
+        now: at,
+      });
+    }
+    return true;
+  });
+}
