@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+/** A process of the bench: what it said when it was ready, and its id. It ends with this process, or with `stop()`. */
+export type Running<Ready> = { ready: Ready; pid: number; stop(): Promise<void> };
+
+/** The load and what lies behind the systems share one core, the system under test has the other. */
+export const loadCore = 0;
+export const systemCore = 1;
+
+/** Moves this process, and with it whatever it starts, to the load's core. False where that cannot be done. */
+export function pinLoad(): boolean {
+  if (availableParallelism() < 2) return false;
+  if (spawnSync('taskset', ['-c', String(systemCore), 'true']).status !== 0) return false;
+  return spawnSync('taskset', ['-a', '-c', '-p', String(loadCore), String(process.pid)]).status === 0;
+}
+
+/** Starts a program of this folder, on one core if asked, and waits for its first message. Throws if it ends before. */
+export async function start<Ready>(file: string, args: string[], core: number | null): Promise<Running<Ready>> {
+  const node = [process.execPath, fileURLToPath(new URL(file, import.meta.url)), ...args];
+  const [program, ...rest] = core === null ? node : ['taskset', '-c', String(core), ...node];
+  const child = spawn(program!, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const ready = await Promise.race([once(child, 'message').then(([message]) => message as Ready), endsEarly(file, child)]);
+  return {
+    ready,
+    pid: child.pid!,
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, 'exit');
+      child.disconnect();
+      await ended;
+    },
+  };
+}
+
+async function endsEarly(file: string, child: ChildProcess): Promise<never> {
+  const [code, signal] = await once(child, 'exit');
+  throw new Error(`bench/${file} ended before it was ready (${signal ?? `exit code ${code}`})`);
+}
+
+// The kernel counts in ticks of 1/100 s (USER_HZ) on every platform that Node runs on.
+const TICK_MS = 10;
+
+/** Processor time, user and system, of a process and all that descend from it, in ms. Null where there is no /proc. */
+export function cpuOf(pid: number): number | null {
+  if (process.platform !== 'linux') return null;
+  const all = readdirSync('/proc').flatMap(name => (/^[0-9]+$/.test(name) ? statOf(name) : []));
+  const tree = new Set([pid]);
+  for (let before = 0; before < tree.size; ) {
+    before = tree.size;
+    for (const one of all) if (tree.has(one.parent)) tree.add(one.pid);
+  }
+  const ticks = all.filter(one => tree.has(one.pid)).reduce((sum, one) => sum + one.ticks, 0);
+  return ticks * TICK_MS;
+}
+
+/** proc(5): after the name, which may contain anything, come state, parent, …, utime, stime, and both of the children already gone. */
+function statOf(pid: string): { pid: number; parent: number; ticks: number }[] {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    return []; // ended while we were reading
+  }
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  return [{ pid: Number(pid), parent: Number(fields[1]), ticks }];
+}
