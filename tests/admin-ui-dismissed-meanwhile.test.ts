@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { append } from '#store/activity.ts';
+import { appointAdministrator, dismissAdministrator } from '#store/rules.ts';
+import { asAdministrator, idOf, school, textOf } from './admin-ui-steps.ts';
+import { type Browser, startApp, type TestApp } from './app.ts';
+
+let app: TestApp;
+let siobhan: Browser;
+/** Runs when the guards have let a request through and its change is about to begin. */
+let beforeChange: (() => Promise<void>) | null = null;
+
+beforeAll(async () => {
+  app = await startApp({
+    change: deps => ({
+      ...deps,
+      store: {
+        ...deps.store,
+        async change(work) {
+          const first = beforeChange;
+          beforeChange = null;
+          await first?.();
+          return deps.store.change(work);
+        },
+      },
+    }),
+  });
+  siobhan = await asAdministrator(app, 'SOBRIE4');
+});
+afterAll(() => app.close());
+
+async function setAdministrator(administrator: boolean): Promise<void> {
+  const [person, now] = [await idOf(app, 'SOBRIE4'), app.clock.now];
+  const rule = { organisation: 2, person, by: null, now };
+  await app.store.change(async tx => {
+    await (administrator ? appointAdministrator(tx, rule) : dismissAdministrator(tx, rule));
+    await append(tx, { at: now, kind: administrator ? 'administrator-appointed' : 'administrator-dismissed', organisation: 2, person });
+  });
+}
+
+test.each([
+  ['changes nobody’s access', '', { services: 'hms' }],
+  ['removes nobody', '/remove', { reason: 'left' }],
+  ['deletes no phone', '/security-phone/delete', {}],
+  ['invites nobody', 'new', { step: 'details', firstName: 'Una', lastName: 'Ash', email: 'una@a.example' }],
+])('an administrator dismissed while the form was on its way %s', async (_, path, fields) => {
+  await setAdministrator(true);
+  const people = `${app.portal}${school}/people/`;
+  const address = path === 'new' ? people + path : `${people}${await idOf(app, 'LHADDA5')}${path}`;
+  const page = await siobhan.get(address);
+  expect(page.status).toBe(200);
+  const state = async () => {
+    const { db } = app.store;
+    const tables = [db.selectFrom('memberships'), db.selectFrom('people'), db.selectFrom('outbox')];
+    const rules = db.selectFrom('rules').where('v0', '!=', `u:${await idOf(app, 'SOBRIE4')}`);
+    return Promise.all([...tables.map(table => table.selectAll().execute()), rules.selectAll().execute()]);
+  };
+  const before = await state();
+  beforeChange = () => setAdministrator(false);
+  const answer = await siobhan.submit(address, page, fields);
+  expect(answer.status).toBe(403);
+  expect(textOf(answer)).toContain('You are not an Organisation Administrator');
+  expect(await state()).toEqual(before);
+});

@@ -1,0 +1,161 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { startApp, type TestApp } from './app.ts';
+import { requestsOn, startWire, type Wire } from './legacy-wire.ts';
+import { ask, requestBytes, sendRaw } from './raw-http.ts';
+import { headingOf, hostOf, visit } from './visits.ts';
+
+const corpus = <Row>(name: string) => JSON.parse(readFileSync(new URL(`./attacks/${name}.json`, import.meta.url), 'utf8')) as Row[];
+type Target = { target: string; why: string };
+
+let app: TestApp;
+let wire: Wire;
+let host: string;
+let cookie: string;
+
+beforeAll(async () => {
+  wire = await startWire();
+  app = await startApp({ change: deps => wire.into(deps) });
+  ({ host, cookie } = await visit(app, 'WENDY166'));
+});
+afterAll(async () => {
+  await app.close();
+  await wire.close();
+});
+beforeEach(() => wire.forget());
+
+/** A row of the corpus about one page: plain, with a letter escaped once or twice, in capitals, as a short file name. */
+function written({ target }: Target, page: string, where: string): string {
+  const letter = page.charCodeAt(page.length - 1).toString(16);
+  const most = page.slice(0, -1);
+  return target
+    .replaceAll('{host}', where)
+    .replaceAll('{}', page)
+    .replaceAll('{%}', `${most}%${letter}`)
+    .replaceAll('{%25}', `${most}%25${letter}`)
+    .replaceAll('{A}', page.toUpperCase())
+    .replaceAll('{~}', `${page.slice(0, 6)}~1`);
+}
+
+describe('a path that servers could read in two ways', () => {
+  test.each(corpus<Target>('refused-paths'))('$target: $why', async row => {
+    const www = hostOf(app, 'www');
+    const strangers = await ask(app.port, { target: written(row, 'educationandlearning/governors', www), host: www });
+    const granted = await ask(app.port, { target: written(row, 'trailblazer', host), host, headers: [['Cookie', cookie]] });
+    const ungranted = await ask(app.port, { target: written(row, 'efs', host), host, headers: [['Cookie', cookie]] });
+    for (const { status } of [strangers, granted, ungranted]) expect(status).toBe(400);
+    for (const { text } of [strangers, granted, ungranted]) expect(text).not.toMatch(/X-Evil:1|FST_|evil\.example/);
+    expect(wire.received()).toBe('');
+  });
+
+  test.each(corpus<Target>('same-paths'))('$target is judged like the page itself: $why', async row => {
+    const www = hostOf(app, 'www');
+    const stranger = await ask(app.port, { target: written(row, 'educationandlearning/governors', www), host: www });
+    expect([stranger.status, stranger.header('location')?.startsWith(`${app.portal}/sign-in/site?`)]).toEqual([302, true]);
+    const ungranted = await ask(app.port, { target: written(row, 'efs', host), host, headers: [['Cookie', cookie]] });
+    expect([ungranted.status, headingOf(ungranted.body)]).toEqual([403, 'You do not have access to Education Finance Services (EFS)']);
+    expect(wire.received()).toBe('');
+    const target = written(row, 'trailblazer', host);
+    expect([200, 404]).toContain((await ask(app.port, { target, host, headers: [['Cookie', cookie]] })).status);
+    expect(requestsOn(wire.received()).map(({ line }) => line)).toEqual([`GET ${target} HTTP/1.1`]);
+  });
+
+  test.each([
+    '/trailblazer/..;/efs/',
+    '/trailblazer/..%2fefs/',
+    '/education/hias/moodle/..%2f..%2f..%2fefs/',
+    '/css/..;/efs/',
+    '/css/%2e%2e/efs/',
+    '/education/hias/moodle/..;/',
+    '/.portal/../efs/',
+    '/.portal/session/../../efs/',
+    '/css/..%5cefs/',
+  ])('%s leads from an open or granted page to no other', async target => {
+    for (const who of ['', cookie])
+      expect([400, 404]).toContain((await ask(app.port, { target, host, headers: [['Cookie', who]] })).status);
+    expect(wire.received()).toBe('');
+  });
+});
+
+describe('the Host header', () => {
+  test.each(corpus<{ host: string; status: number; why: string }>('hosts'))('“$host” ($why) is answered $status', async row => {
+    const answer = await ask(app.port, { target: '/efs/', host: row.host.replace('{port}', String(app.port)) });
+    expect(answer.status).toBe(row.status);
+    if (row.status === 302)
+      expect(answer.header('location')).toMatch(
+        new RegExp(`^${app.portal}/sign-in/site\\?to=${encodeURIComponent(`http://${host}/efs/`)}&`),
+      );
+    expect(answer.header('location') ?? '').not.toContain('evil.example');
+    expect(wire.received()).toBe('');
+  });
+});
+
+describe('a header that decides elsewhere', () => {
+  test.each(corpus<{ name: string; value: string; why: string }>('ignored-headers'))(
+    '$name: $value changes nothing ($why)',
+    async ({ name, value }) => {
+      const headers: [string, string][] = [[name, value]];
+      const stranger = await ask(app.port, { target: '/efs/', host, headers });
+      expect([
+        stranger.status,
+        stranger.header('location')?.startsWith(`${app.portal}/sign-in/site?to=${encodeURIComponent(`http://${host}/efs/`)}`),
+      ]).toEqual([302, true]);
+      expect((await ask(app.port, { target: '/efs/', host, headers: [['Cookie', cookie], ...headers] })).status).toBe(403);
+      const account = await ask(app.port, { target: '/', host: hostOf(app, 'portal'), headers });
+      expect([account.status, account.header('location')]).toEqual([302, '/sign-in']);
+      expect(wire.received()).toBe('');
+    },
+  );
+});
+
+describe('a request that two servers could read in two ways', () => {
+  test.each(corpus<{ why: string; bytes: string; statuses: number[] }>('raw-requests'))('$why', async ({ bytes, statuses }) => {
+    const answer = await sendRaw(app.port, Buffer.from(bytes.replaceAll('{host}', host).replaceAll('{cookie}', cookie), 'latin1'));
+    expect(statuses).toContain(answer.status);
+    expect(answer.text.match(/HTTP\/1\.1 \d{3}/g) ?? []).toHaveLength(answer.status === 0 ? 0 : 1);
+    expect(wire.received()).not.toContain('smuggled');
+    if (!statuses.includes(502)) expect(wire.received()).toBe('');
+    expect((await ask(app.port, { target: '/trailblazer/', host, headers: [['Cookie', cookie]] })).status).toBe(200);
+  });
+
+  test('more headers than anybody needs, a length hidden behind them, and headers without end (CVE-2026-58044)', async () => {
+    const many = Array.from({ length: 110 }, (_, index) => [`X-${index}`, '1'] as [string, string]);
+    const hidden: [string, string][] = [...many, ['Content-Length', '60'], ['Cookie', cookie]];
+    const answer = await ask(app.port, {
+      method: 'POST',
+      target: '/trailblazer/contact.htm',
+      host,
+      headers: hidden,
+      body: requestBytes({ target: '/trailblazer/smuggled', host }),
+    });
+    expect([answer.status, headingOf(answer.body)]).toEqual([431, 'This request is too large']);
+    const huge = await ask(app.port, { target: '/trailblazer/', host, headers: [['X-Huge', 'x'.repeat(20_000)]] });
+    expect(huge.status).toBe(431);
+    expect(wire.received()).toBe('');
+  });
+
+  test('chunk extensions without end (CVE-2024-22019)', async () => {
+    const start = requestBytes({
+      method: 'POST',
+      target: '/trailblazer/contact.htm',
+      host,
+      headers: [
+        ['Cookie', cookie],
+        ['Transfer-Encoding', 'chunked'],
+      ],
+    });
+    const answer = await sendRaw(app.port, Buffer.concat([start, Buffer.from(`5;${'x'.repeat(40_000)}\r\nhello\r\n0\r\n\r\n`)]));
+    expect([400, 413, 502]).toContain(answer.status);
+    expect(wire.received()).not.toContain('xxxx');
+  });
+
+  test('requests one after the other on a connection are each judged', async () => {
+    const keep: [string, string] = ['Connection', 'keep-alive'];
+    const first = requestBytes({ target: '/trailblazer/news.htm', host, headers: [['Cookie', cookie], keep] });
+    const second = requestBytes({ target: '/trailblazer/contact.htm', host, headers: [keep] });
+    const third = requestBytes({ target: '/efs/', host, headers: [['Cookie', cookie]] });
+    const { text } = await sendRaw(app.port, Buffer.concat([first, second, third]));
+    expect([...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => status)).toEqual(['200', '302', '403']);
+    expect(requestsOn(wire.received()).map(({ line }) => line)).toEqual(['GET /trailblazer/news.htm HTTP/1.1']);
+  });
+});

@@ -1,0 +1,128 @@
+import { expect, test } from 'vitest';
+import { addAttempt, countAttempts } from '#store/attempts.ts';
+import { addHandoff } from '#store/handoff.ts';
+import { finishJob, prune, takeJob } from '#store/jobs.ts';
+import { backOff, claim, enqueue, markFailed, markSent, type NewMessage, secretsOf } from '#store/outbox.ts';
+import { SealBroken } from '#store/sealing.ts';
+import { endSessions, findSession } from '#store/sessions.ts';
+import { hashToken } from '#store/tokens.ts';
+import { addSchool, key, onEveryStore, signIn, start } from './stores.ts';
+
+const now = start;
+const hour = 3_600_000;
+const day = 24 * hour;
+
+onEveryStore('the outbox', house => {
+  const put = (over: Partial<NewMessage> = {}) =>
+    house.store.change(tx =>
+      enqueue(tx, { channel: 'email', recipient: 'ann@example.org', template: 'invitation', data: { a: 1 }, now, ...over }),
+    );
+  const row = (id: number) => house.store.db.selectFrom('outbox').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+  const secrets = { key, values: { link: 'https://portal.example/x' } };
+
+  test('gives each message to one of several workers', async () => {
+    const ids: number[] = [];
+    for (let message = 0; message < 30; message += 1) ids.push(await put());
+    const other = await house.another();
+    const claims = await Promise.all([1, 2, 3, 4, 5, 6].map(worker => claim((worker % 2 ? house.store : other).db, now, 7)));
+    const claimed = claims.flat().map(message => message.id);
+    expect(new Set(claimed).size).toBe(claimed.length);
+    const rest = await claim(house.store.db, now, 100);
+    expect([...claimed, ...rest.map(message => message.id)].sort((a, b) => a - b)).toEqual(ids);
+    expect(await claim(house.store.db, now, 100)).toEqual([]);
+  });
+
+  test('gives a message again when the worker died with it', async () => {
+    await put();
+    const [first] = await claim(house.store.db, now, 1, 60_000);
+    expect(await claim(house.store.db, now + 59_999, 1)).toEqual([]);
+    const [second] = await claim(house.store.db, now + 60_000, 1);
+    expect(second).toMatchObject({ id: first!.id, tries: 2 });
+    // The dead worker comes back: it may say that it was sent, but no longer that it failed.
+    await markFailed(house.store.db, first!, now + 60_001, 'late');
+    expect((await row(first!.id)).status).toBe('sending');
+    await markSent(house.store.db, first!, now + 60_001);
+    await markFailed(house.store.db, second!, now + 60_002, 'refused');
+    expect(await row(first!.id)).toMatchObject({ status: 'sent', sent_at: now + 60_001 });
+  });
+
+  test('seals codes and links for their recipient, and wipes them once sent', async () => {
+    const id = await put({ secrets });
+    expect(JSON.stringify(await row(id))).not.toContain('portal.example/x');
+    const [message] = await claim(house.store.db, now, 1);
+    expect(secretsOf(message!, key)).toEqual({ link: 'https://portal.example/x' });
+    expect(() => secretsOf({ ...message!, recipient: 'eve@example.org' }, key)).toThrow(SealBroken);
+    expect(() => secretsOf(message!, Buffer.alloc(32, 9))).toThrow(SealBroken);
+    await markSent(house.store.db, message!, now);
+    expect((await row(id)).sealed).toBeNull();
+  });
+
+  test('tries an e-mail with longer and longer waits, for three days at least', async () => {
+    const id = await put({ secrets });
+    let at = now;
+    const waits: number[] = [];
+    while (at < now + 3 * day) {
+      const [message] = await claim(house.store.db, at, 1);
+      expect(message?.id).toBe(id);
+      expect(await markFailed(house.store.db, message!, at, 'no answer')).toBe('waiting');
+      const next = (await row(id)).next_try_at;
+      waits.push((next - at) / 1_000);
+      expect(await claim(house.store.db, next - 1, 1)).toEqual([]);
+      at = next;
+    }
+    expect(waits.slice(0, 11)).toEqual([5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600]);
+    const [last] = await claim(house.store.db, at, 1);
+    expect(await markFailed(house.store.db, last!, at, 'no answer')).toBe('failed');
+    expect(await row(id)).toMatchObject({ status: 'failed', sealed: null, last_error: 'no answer' });
+  });
+
+  test('gives a text up when its code dies, and anything that was refused for good', async () => {
+    const text = await put({ channel: 'text', secrets, expiresAt: now + 60_000 });
+    const [message] = await claim(house.store.db, now, 1);
+    expect(await markFailed(house.store.db, message!, now, 'no answer')).toBe('waiting');
+    expect(await claim(house.store.db, now + 60_000, 1)).toEqual([]);
+    expect(await row(text)).toMatchObject({ status: 'failed', sealed: null });
+    await put();
+    const [refused] = await claim(house.store.db, now, 1);
+    expect(await markFailed(house.store.db, refused!, now, 'no such mailbox', true)).toBe('failed');
+  });
+
+  test('never waits longer than an hour', () => {
+    expect([1, 2, 11, 1_000].map(backOff)).toEqual([5_000, 10_000, hour, hour]);
+  });
+});
+
+onEveryStore('jobs', house => {
+  test('are done by one of several processes, and by another when it died', async () => {
+    const { db } = house.store;
+    const other = await house.another();
+    const taken = await Promise.all(
+      ['a', 'b', 'c', 'd'].map((holder, index) => takeJob(index % 2 ? db : other.db, 'prune', holder, now, 1_000)),
+    );
+    expect(taken.filter(Boolean)).toHaveLength(1);
+    expect(await takeJob(db, 'prune', 'e', now + 999, 1_000)).toBe(false);
+    expect(await takeJob(db, 'prune', 'e', now + 1_000, 1_000)).toBe(true);
+    await finishJob(db, 'prune', 'a', now + 1_001);
+    expect(await takeJob(db, 'prune', 'f', now + 1_002, 1_000)).toBe(false);
+    await finishJob(db, 'prune', 'e', now + 1_003);
+    expect(await takeJob(db, 'prune', 'f', now + 1_004, 1_000)).toBe(true);
+  });
+
+  test('forget what can no longer matter, and only that', async () => {
+    const { db } = house.store;
+    const { ann, organisation } = await addSchool(house.store);
+    const over = await signIn(house.store, ann, organisation);
+    const live = await signIn(house.store, ann, organisation);
+    await house.store.change(tx => endSessions(tx, { session: over.session }, { reason: 'signed-out', now }));
+    await addAttempt(db, 'sign-in', 'ann', now);
+    await addAttempt(db, 'sign-in', 'ann', now + day);
+    await addHandoff(db, { session: live.session, host: 'h', nonceHash: 'n', returnPath: '/', now });
+    await prune(db, now + day + 1, 12 * hour);
+    expect(await countAttempts(db, 'sign-in', 'ann', 0)).toBe(1);
+    expect(await findSession(db, hashToken(over.token), 'portal.example')).toBeUndefined();
+    expect(await findSession(db, hashToken(live.token), 'portal.example')).toBeDefined();
+    await prune(db, now + 2 * day, 12 * hour);
+    expect(await findSession(db, hashToken(live.token), 'portal.example')).toBeUndefined();
+    expect(await db.selectFrom('handoff_codes').selectAll().execute()).toEqual([]);
+  });
+});

