@@ -130,7 +130,9 @@ export function opensAt(service: Service): number | null {
   return Temporal.PlainDate.from(service.opensOn).toZonedDateTime('Europe/London').epochMilliseconds;
 }
 
-/** True when the service's opening date has come and it is not archived. */
-export function serviceIsLive(service: Service, now: number): boolean {
-  return !service.archived && (opensAt(service) ?? now) <= now;
+/** The first instant at which the service may be used: long ago without an opening date, never once it is archived. */
+export function liveFrom(service: Service): number {
+  return service.archived ? Number.POSITIVE_INFINITY : (opensAt(service) ?? Number.NEGATIVE_INFINITY);
 }
+
+export const serviceIsLive = (service: Service, now: number): boolean => liveFrom(service) <= now;

@@ -41,6 +41,7 @@ export function createAnswers(deps: AnswersDeps): Answers {
         reference: request.id,
         portalOrigin: catalogue.portal.origin,
       }),
+      deps,
     );
   };
 
@@ -62,12 +63,26 @@ export function createAnswers(deps: AnswersDeps): Answers {
       reply.code(403).header('cache-control', 'no-store');
       if (wantsJson(request.headers))
         return reply.send({ error: 'access-refused', message: 'You do not have access to this page.', reference: request.id });
-      return html(reply, views.render('gateway/portal/denied', await deniedPage(deps, request, refusal)));
+      return html(reply, views.render('gateway/portal/denied', await deniedPage(deps, request, refusal)), deps);
     },
   };
 }
 
-const html = (reply: FastifyReply, text: string) => reply.type('text/html; charset=utf-8').send(text);
+/**
+ * These pages are shown on legacy hosts too, where helmet does not run. An old page may show its neighbours in frames, so a frame of
+ * the same site may hold a refusal: there is nothing on it to be tricked into pressing.
+ */
+function html(reply: FastifyReply, text: string, { catalogue }: AnswersDeps): FastifyReply {
+  const portal = catalogue.portal.origin;
+  return reply
+    .headers({
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': `default-src 'none';style-src ${portal};img-src ${portal};font-src ${portal};form-action ${portal};frame-ancestors 'self';base-uri 'none'`,
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'same-origin',
+    })
+    .send(text);
+}
 
 /** Why, for whom, and what to do next; nothing of the legacy page itself, not even its title. */
 async function deniedPage(deps: AnswersDeps, request: FastifyRequest, { decision, site, page, session }: Refusal) {

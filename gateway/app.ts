@@ -59,7 +59,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const secure = catalogue.portal.origin.startsWith('https:');
   const cookies = await addCookies(app, keys.session, secure, settings.absoluteHours * 3600);
   const sessions = createSessions(store, cookies, settings, now);
-  const guard = createGuard({ catalogue, policies, rightsAreFresh: () => feed.staleFor() <= settings.maxStalenessSeconds * 1000 });
+  const rightsAreFresh = () => feed.staleFor() <= settings.maxStalenessSeconds * 1000;
+  const guard = createGuard({ catalogue, policies, rightsAreFresh });
   const live = createLiveConnections(request => stillAllowed(guard, sessions, request));
   const answers = createAnswers({ catalogue, views, store, policies, now });
   const shared = {
@@ -70,6 +71,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     cookies,
     sessions,
     guard,
+    rightsAreFresh,
     live,
     answers,
     returnAddress: createReturnAddresses(catalogue),

@@ -4,6 +4,7 @@ import { readSettings, type Settings } from '#config/settings.ts';
 import { smtpTransport } from '#notify/email.ts';
 import { twilioTransport } from '#notify/text.ts';
 import { startWorker } from '#notify/worker.ts';
+import { startTimedWork } from '#store/jobs.ts';
 import { buildApp } from './app.ts';
 import { openInstallation } from './installation.ts';
 import { createHashing } from './sign-in/hashing.ts';
@@ -40,11 +41,16 @@ async function start(settings: Settings): Promise<void> {
     transports: settled?.transports ?? realTransports(settings),
     letterhead: { brand: catalogue.brand, portal: catalogue.portal, signInAddress: signInAddressOf(catalogue), wording: settings.wording },
   });
+  const timedWork = startTimedWork(store, {
+    ...{ now, longestSessionMs: settings.absoluteHours * 3_600_000 },
+    onError: error => report(error),
+  });
   deliverSoon = () => void worker.deliverNow();
   closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
     if (err) app.log.error({ err }, 'stopping after an unexpected failure');
     await app.close();
     await worker.close();
+    await timedWork.close();
     await installation.close();
     await demo?.close();
   });

@@ -23,6 +23,8 @@ export type PortalScopeDeps = HandOffDeps &
     administration: AdminDeps;
     answers: Answers;
     policies: Policies;
+    /** False while this process may have missed that a session or a right has ended. */
+    rightsAreFresh(): boolean;
     sessions: Sessions;
     formTokens: FormTokens;
     views: Views;
@@ -36,11 +38,16 @@ export async function addPortal(app: FastifyInstance, deps: PortalScopeDeps): Pr
       route.constraints = { ...route.constraints, place: 'portal' };
     });
     await scope.register(formbody, { bodyLimit: 64 * 1024 });
-    scope.addHook('onRequest', async request => {
+    scope.addHook('onRequest', async (request, reply) => {
+      if (request.routeOptions.config.rule === 'asset') return;
       request.signedIn = await deps.sessions.read(request.headers.cookie, deps.catalogue.portal.host);
-      request.visitor = request.signedIn && (await visitorOf(deps, request.signedIn));
+      if (!request.signedIn) return;
+      if (!deps.rightsAreFresh()) return deps.answers.problem(request, reply.header('retry-after', '5'), 'rights-not-known');
+      request.visitor = await visitorOf(deps, request.signedIn);
     });
-    scope.addHook('onRequest', async (request, reply) => giveFormToken(deps, request, reply));
+    scope.addHook('onRequest', async (request, reply) => {
+      if (request.routeOptions.config.rule !== 'asset') giveFormToken(deps, request, reply);
+    });
     scope.addHook('preHandler', async (request, reply) => refuseForeignForms(deps, request, reply));
 
     await addPages(scope, { catalogue: deps.catalogue, views: deps.views, hsts: deps.catalogue.portal.origin.startsWith('https:') });
@@ -79,7 +86,7 @@ function giveFormToken({ cookies, formTokens }: PortalScopeDeps, request: Fastif
     request.formSecret = request.signedIn.token;
   } else {
     request.formSecret = cookies.read(request.headers.cookie, 'form');
-    if (request.formSecret === null && request.method === 'GET' && !request.url.startsWith('/assets/')) {
+    if (request.formSecret === null && request.method === 'GET') {
       request.formSecret = newToken();
       cookies.set(reply, 'form', request.formSecret);
     }

@@ -102,12 +102,17 @@ function codeOf(status: number): ProblemCode {
   return status < 500 ? 'bad-request' : 'internal';
 }
 
+const REFERENCE_BYTES = 6;
+let randomness = Buffer.alloc(0);
+
 /** Short enough to be read out on the telephone, long enough not to repeat within a log's life. */
-const newReference = (): string =>
-  randomBytes(6)
-    .toString('hex')
-    .toUpperCase()
-    .replace(/(.{4})(?=.)/g, '$1-');
+function newReference(): string {
+  // Asking the system for six bytes at every request would cost more than judging it.
+  if (randomness.length < REFERENCE_BYTES) randomness = randomBytes(1024 * REFERENCE_BYTES);
+  const text = randomness.toString('hex', 0, REFERENCE_BYTES).toUpperCase();
+  randomness = randomness.subarray(REFERENCE_BYTES);
+  return `${text.slice(0, 4)}-${text.slice(4, 8)}-${text.slice(8)}`;
+}
 
 /** Addresses carry codes and return addresses in their queries: none of that belongs in a log. */
 const withoutQuery = (request: FastifyRequest) => ({ method: request.method, host: request.host, path: request.url.split('?', 1)[0] });

@@ -38,8 +38,9 @@ export function createSessions(store: Store, cookies: Cookies, limits: Limits, n
   const idleMs = limits.idleMinutes * 60_000;
   const absoluteMs = limits.absoluteHours * 3_600_000;
   const touched = new Map<number, number>();
+  // By the cookie as it came: opening the seal costs more than everything else a known session needs.
   const rows = createFreshCache<string, Session | null>({
-    load: key => loadSession(store, key),
+    load: key => loadSession(store, cookies, key),
     max: KEPT_SESSIONS,
     keep: session => session !== null,
   });
@@ -66,17 +67,17 @@ export function createSessions(store: Store, cookies: Cookies, limits: Limits, n
 
   return {
     read(cookieHeader, host) {
-      const token = cookies.read(cookieHeader, 'session');
-      if (token === null) return null;
-      const key = `${host} ${token}`;
+      const sealed = cookies.sealed(cookieHeader, 'session');
+      if (sealed === null) return null;
+      const key = `${host} ${sealed}`;
       const kept = rows.get(key);
       if (kept instanceof Promise) return kept.then(session => (session && withinLimits(session, now()) ? seen(session) : null));
       if (!kept) return null;
       return withinLimits(kept, now()) ? seen(kept) : readAgain(key);
     },
     async peek(cookieHeader, host) {
-      const token = cookies.read(cookieHeader, 'session');
-      const session = token === null ? null : await rows.get(`${host} ${token}`);
+      const sealed = cookies.sealed(cookieHeader, 'session');
+      const session = sealed === null ? null : await rows.get(`${host} ${sealed}`);
       return session && withinLimits(session, now()) ? session : null;
     },
     forget({ session, person }) {
@@ -86,9 +87,11 @@ export function createSessions(store: Store, cookies: Cookies, limits: Limits, n
   };
 }
 
-/** Null for a token nobody knows, a session that has ended, and a person who may no longer sign in. */
-async function loadSession(store: Store, key: string): Promise<Session | null> {
-  const [host, token] = key.split(' ') as [string, string];
+/** Null for a cookie that is not ours, a token nobody knows, a session that has ended, and a person who may no longer sign in. */
+async function loadSession(store: Store, cookies: Cookies, key: string): Promise<Session | null> {
+  const [host = '', sealed = ''] = key.split(' ');
+  const token = cookies.open(sealed);
+  if (token === null) return null;
   const found = await findSession(store.db, hashToken(token), host);
   if (!found || found.endedAt !== null || !found.person.active) return null;
   const { sessionId: id, person, organisationId, organisations, createdAt, lastSeenAt, adminSeenAt } = found;

@@ -1,6 +1,34 @@
+import { randomUUID } from 'node:crypto';
+import type { Store } from './database.ts';
 import type { Reader } from './tables.ts';
 
-const day = 86_400_000;
+const hour = 3_600_000;
+const day = 24 * hour;
+const leaseMs = 10 * 60_000;
+
+type TimedWork = { now: () => number; longestSessionMs: number; onError(error: unknown): void };
+
+/** Prunes once an hour, in one process of however many there are, and once at the start: a gateway may be restarted every night. */
+export function startTimedWork({ db }: Pick<Store, 'db'>, { now, longestSessionMs, onError }: TimedWork): { close(): Promise<void> } {
+  const holder = randomUUID();
+  let running = Promise.resolve();
+  const run = async () => {
+    if (!(await takeJob(db, 'prune', holder, now(), leaseMs))) return;
+    await prune(db, now(), longestSessionMs);
+    await finishJob(db, 'prune', holder, now());
+  };
+  const begin = () => {
+    running = running.then(run).catch(onError);
+  };
+  begin();
+  const timer = setInterval(begin, hour).unref();
+  return {
+    async close() {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
 
 /** Leases a job to one holder for `ms`. False while another's lease runs: one process does timed work, whichever comes first. */
 export async function takeJob(db: Reader, name: string, holder: string, now: number, ms: number): Promise<boolean> {

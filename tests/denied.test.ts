@@ -38,6 +38,8 @@ async function refusedPage(browser: Browser, address: string) {
   const page = await browser.get(address);
   expect(page.status).toBe(403);
   expect(page.headers['cache-control']).toBe('no-store');
+  expect(page.headers['content-security-policy']).toMatch(/^default-src 'none';style-src http:\/\/portal\.hants\.localhost:\d+;/);
+  expect([page.headers['x-content-type-options'], page.headers['referrer-policy']]).toEqual(['nosniff', 'same-origin']);
   expect(page.body).not.toContain('Hantsweb |');
   expect(app.log()).toContain(`"reqId":"${referenceOf(page.body)}","reason"`);
   expect(wire.received()).toBe('');
@@ -232,6 +234,14 @@ describe('when the rights are not known', () => {
     }
     expect(wire.received()).toBe('');
     expect((await browser.get(at('/education/hias/moodle/'))).status).toBe(200);
+    for (const path of ['/', '/organisation', '/organisations/1', '/sign-in/site']) {
+      const page = await browser.get(`${app.portal}${path}`, { follow: false });
+      expect([path, page.status, page.headers['retry-after']]).toEqual([path, 503, '5']);
+    }
+    // Not even the page that says so may need what it cannot be given: its styles come all the same.
+    const styles = /href="([^"]*\.css)"/.exec((await browser.get(at('/trailblazer/'))).body)?.[1] ?? '';
+    expect((await browser.get(new URL(styles, app.portal).href)).status).toBe(200);
+    expect((await app.browser().get(`${app.portal}/sign-in`)).status).toBe(200);
     stale = app.settings.maxStalenessSeconds * 1000;
     expect((await browser.get(at('/trailblazer/'))).status).toBe(200);
   });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { addAttempt, countAttempts } from '#store/attempts.ts';
 import { addHandoff } from '#store/handoff.ts';
-import { finishJob, prune, takeJob } from '#store/jobs.ts';
+import { finishJob, prune, startTimedWork, takeJob } from '#store/jobs.ts';
 import { backOff, claim, enqueue, markFailed, markSent, type NewMessage, secretsOf } from '#store/outbox.ts';
 import { SealBroken } from '#store/sealing.ts';
 import { endSessions, findSession } from '#store/sessions.ts';
@@ -124,5 +124,19 @@ onEveryStore('jobs', house => {
     await prune(db, now + 2 * day, 12 * hour);
     expect(await findSession(db, hashToken(live.token), 'portal.example')).toBeUndefined();
     expect(await db.selectFrom('handoff_codes').selectAll().execute()).toEqual([]);
+  });
+
+  test('are begun by the gateway itself, and a failure is told and ends nothing', async () => {
+    const { db } = house.store;
+    await addAttempt(db, 'sign-in', 'old', now);
+    const errors: unknown[] = [];
+    const options = { now: () => now + 2 * day, longestSessionMs: 12 * hour, onError: (error: unknown) => void errors.push(error) };
+    await startTimedWork(house.store, options).close();
+    expect(await countAttempts(db, 'sign-in', 'old', 0)).toBe(0);
+    const clockStopped = () => {
+      throw new Error('no clock');
+    };
+    await startTimedWork(house.store, { ...options, now: clockStopped }).close();
+    expect(errors.map(String)).toEqual(['Error: no clock']);
   });
 });
