@@ -112,6 +112,8 @@ describe('a forgotten password', () => {
     ['nothing', '', 'Enter a password'],
     ['two of them', ['a-good-password', 'another-one'], 'Enter a password'],
     ['their address', 'Paul@Innovations.example', 'Choose a password that is not your name or email address'],
+    ['one that everybody has', 'Sunshine1!', 'Choose a password that is harder to guess'],
+    ['one from the leaks', 'qwertyuiop', 'Choose a password that is harder to guess'],
     ['one letter', 'aaaaaaaaaaaa', 'Choose a password that is harder to guess'],
   ])('cannot be %s', async (_what, password, why) => {
     const { answer } = await setPassword(await linkFor(paul), password);

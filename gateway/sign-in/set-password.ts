@@ -9,6 +9,7 @@ import { person } from '#store/people.ts';
 import { endSessions } from '#store/sessions.ts';
 import type { LinkPurpose, PersonRow } from '#store/tables.ts';
 import type { Hashing } from './hashing.ts';
+import { passwordFault } from './password-rules.ts';
 
 /**
  * Choosing a password by a one-time link. Opening the link changes nothing, so that a mail scanner cannot use it up. The portal's
@@ -16,8 +17,6 @@ import type { Hashing } from './hashing.ts';
  */
 export type SetPasswordDeps = { store: Store; hashing: Hashing; deliverSoon(): void; now: () => number };
 
-const SHORTEST = 8;
-const LONGEST = 128;
 const link = z.object({ token: z.string().regex(/^[A-Za-z0-9_-]{43}$/) });
 
 export function addSetPassword(portal: FastifyInstance, deps: SetPasswordDeps): void {
@@ -32,7 +31,7 @@ export function addSetPassword(portal: FastifyInstance, deps: SetPasswordDeps): 
     const found = await findLive(deps, body.success ? body.data.token : null);
     if (!('owner' in found)) return showExpired(reply, found);
     const { password } = request.body as { password?: unknown };
-    const fault = faultOf(found.owner, password);
+    const fault = await passwordFault(found.owner, password);
     if (fault) return showForm(reply.code(422), found, [{ field: 'password', text: fault }]);
     if (!(await changePassword(deps, found, String(password)))) return showExpired(reply, found);
     deps.deliverSoon();
@@ -54,18 +53,6 @@ const showForm = (reply: FastifyReply, { token, purpose, owner }: Live, errors: 
   reply.page('gateway/sign-in/set-password', { token, purpose, email: owner.email ?? '', errors });
 const showExpired = (reply: FastifyReply, { purpose }: { purpose: LinkPurpose }) =>
   reply.code(410).page('gateway/sign-in/link-expired', { purpose });
-
-/** No rules of composition: length, and not the person's own name or address (OWASP ASVS 6.2). */
-function faultOf(owner: PersonRow, password: unknown): string | null {
-  if (typeof password !== 'string' || password === '') return 'Enter a password';
-  if ([...password].length < SHORTEST) return `Your password must be ${SHORTEST} characters or more`;
-  if ([...password].length > LONGEST) return `Your password must be ${LONGEST} characters or fewer`;
-  const own = [owner.email, owner.email?.split('@', 1)[0], owner.first_name, owner.last_name].map(text => text?.toLowerCase());
-  const plain = password.toLowerCase().replace(/[0-9\W_]+$/, '');
-  if (own.some(text => text && (plain === text || password.toLowerCase() === text)))
-    return 'Choose a password that is not your name or email address';
-  return /^(.)\1*$/u.test(password) ? 'Choose a password that is harder to guess' : null;
-}
 
 /** One transaction: the link is used, the password set, every session ended, and the owner told. */
 async function changePassword(
