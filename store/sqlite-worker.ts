@@ -5,9 +5,27 @@ import type { SqliteAnswer, SqliteQuestion } from './sqlite-thread.ts';
 // SQLite answers while the caller waits. In a thread of its own it keeps only its own callers waiting, never the proxying.
 
 const port = parentPort;
+const busy = 5;
 if (!port) throw new Error('store/sqlite-worker.ts runs as a worker thread only');
-const database = new DatabaseSync((workerData as { file: string }).file, { timeout: 5000, enableForeignKeyConstraints: true });
-database.exec('pragma journal_mode=wal; pragma synchronous=full');
+const patienceMs = 5000;
+const database = new DatabaseSync((workerData as { file: string }).file, { timeout: patienceMs, enableForeignKeyConstraints: true });
+useWriteAheadLog();
+database.exec('pragma synchronous=full');
+
+/** Of two that open a new file side by side SQLite refuses one at once, whatever its time-out, because waiting for each other would never end. */
+function useWriteAheadLog(): void {
+  const deadline = performance.now() + patienceMs;
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    try {
+      database.exec('pragma journal_mode=wal');
+      return;
+    } catch (error) {
+      if ((error as { errcode?: number }).errcode !== busy || performance.now() > deadline) throw error;
+      Atomics.wait(pause, 0, 0, 10);
+    }
+  }
+}
 
 const prepared = new Map<string, { statement: StatementSync; reads: boolean }>();
 const longestCache = 500;
