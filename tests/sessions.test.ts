@@ -227,10 +227,12 @@ describe('over https, behind a trusted proxy', () => {
     expect(set.map(cookie => cookie.split('=')[0])).toEqual([
       '__Host-portal-form',
       '__Host-portal',
+      '__Host-portal-form',
       '__Host-portal-handoff',
       '__Host-portal',
     ]);
-    for (const cookie of set) expect(cookie).toMatch(/^[^=]+=[^;]{1,700}; Path=\/; HttpOnly; SameSite=Lax; Secure$/);
+    for (const cookie of set) expect(cookie).toMatch(/^[^=]+=([^;]{1,700}|; Max-Age=0); Path=\/; HttpOnly; SameSite=Lax; Secure$/);
+    expect(set.filter(cookie => cookie.includes('Max-Age'))).toEqual([expect.stringMatching(/^__Host-portal-form=; Max-Age=0; /)]);
 
     const page = await get('www3', '/trailblazer/headers.json', { headers: [['Cookie', 'Own=1']] });
     expect(JSON.parse(page.body)).toMatchObject({

@@ -228,7 +228,7 @@ describe('a form', () => {
     expect(await change(browser, { _csrf: own })).toBe(303);
   });
 
-  test('drawn before sign-in is worth nothing after it, and one of the session nothing after that', async () => {
+  test('drawn before sign-in is worth nothing after it, nor after signing out; one of the session nothing after that', async () => {
     const browser = app.browser();
     const before = await browser.get(url('/sign-in'));
     const page = await browser.submit(url('/sign-in'), before, { user_id: 'BEN155', password: 'walnut-ladder-155' });
@@ -236,7 +236,9 @@ describe('a form', () => {
     expect(await change(browser, { _csrf: tokenOf(before) })).toBe(403);
     const during = tokenOf(await browser.get(url('/organisation')));
     expect((await browser.submit(url('/sign-out'), await browser.get(url('/organisation')), {}, { follow: false })).status).toBe(303);
-    expect((await browser.submit(url('/sign-in'), null, { ...right, _csrf: during }, { follow: false })).status).toBe(403);
+    await browser.get(url('/sign-in'));
+    for (const _csrf of [during, tokenOf(before)])
+      expect((await browser.submit(url('/sign-in'), null, { ...right, _csrf }, { follow: false })).status).toBe(403);
   });
 
   test('for signing in needs the form of the same browser (no sign-in as somebody else)', async () => {

@@ -112,8 +112,9 @@ async function beginSession(
     await setSignedIn(tx, who.person, now);
     return started.token;
   });
-  // The cookie of the form stays: signed in, its token is worth nothing, and several pages opened after the session share it.
   deps.cookies.set(reply, 'session', token);
+  // What stood for this browser before is over with it: kept, its form token would work again once the person has signed out.
+  deps.cookies.clear(reply, 'form');
 }
 
 /** Back to the very address, if it is one of ours; never to the sign-in page itself. */
