@@ -53,9 +53,12 @@ describe('Manage users', () => {
     expect(text).toContain('Manage users Manage the users in your organisation');
     expect(text).toContain('headteacher’s responsibility to decide who should have access');
     const columns = [...page.body.matchAll(/<th scope="col"[^>]*>([^<]*)/g)].map(match => match[1]);
-    expect(columns).toEqual(['Name', 'Email', 'User ID', 'Phone', 'Access', 'OTP', 'Delete user']);
+    expect(columns).toEqual(['Name', 'Email', 'Phone', 'Access', 'OTP', 'Delete user']);
     const rows = rowsOf(page);
     expect(rows).toHaveLength(10);
+    // Under the name stands the user ID, unless it is the e-mail address that stands beside it.
+    expect(rows.find(row => row.includes('KEN144'))).toMatch(/Ken .*User ID KEN144/);
+    expect(rows.filter(row => !row.includes('User ID')).map(row => /Carl|Paul/.exec(row)?.[0])).toEqual(['Carl', 'Paul']);
     expect(status(page)).toBe('10 people');
     const withPhone = rows.filter(row => row.includes('Delete OTP number'));
     expect(withPhone.map(row => /James Howell|Wendy/.exec(row)?.[0])).toEqual(['James Howell', 'Wendy']);
