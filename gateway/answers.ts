@@ -93,9 +93,11 @@ async function deniedPage(deps: AnswersDeps, request: FastifyRequest, { decision
   const opens = service ? opensAt(service) : null;
   return {
     standalone: true,
-    variant: variantOf(decision, elsewhere.length > 0),
+    variant: variantOf(decision, service, elsewhere.length > 0),
     service: service && { name: service.fullName, contact: service.contact, opensOn: opens === null ? null : new Date(opens) },
+    person: `${session.person.firstName} ${session.person.lastName}`.trim(),
     organisation: session.organisation?.name ?? null,
+    administers: session.organisation && administrators.some(({ id }) => id === session.person.id) ? session.organisation.id : null,
     administrators: administrators.map(person => ({ name: fullName(person) })),
     elsewhere,
     switchAddress: `${catalogue.portal.origin}/organisation?${new URLSearchParams({ return: site.origin + request.url })}`,
@@ -104,13 +106,13 @@ async function deniedPage(deps: AnswersDeps, request: FastifyRequest, { decision
   };
 }
 
-function variantOf({ reason }: Decision, mayElsewhere: boolean): string {
+function variantOf({ reason }: Decision, service: Service | null, mayElsewhere: boolean): string {
   if (mayElsewhere) return 'other-organisation';
   if (reason === 'no-subscription' || reason === 'organisation-closed') return 'no-subscription';
   if (reason === 'service-not-open') return 'not-open';
   if (reason === 'blocked') return 'blocked';
   if (reason === 'person-inactive' || reason === 'not-a-member') return 'inactive';
-  return 'no-grant';
+  return service?.whoMayGrant === 'council' ? 'council-gives' : 'no-grant';
 }
 
 async function organisationsThatMay(deps: AnswersDeps, session: Session, service: string) {

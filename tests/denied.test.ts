@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Service } from '#config/catalogue.ts';
 import { append } from '#store/activity.ts';
 import { block, dismissAdministrator, grant, subscribe, unblock, unsubscribe } from '#store/rules.ts';
 import { type Browser, startApp, type TestApp } from './app.ts';
 import { startWire, type Wire } from './legacy-wire.ts';
 import { changeRights, headingOf, hostOf, idsOf, plain, visit } from './visits.ts';
 
-const governorsOpen = '2099-04-01';
+const changed: Record<string, Partial<Service>> = { governors: { opensOn: '2099-04-01' }, property: { whoMayGrant: 'council' } };
 let app: TestApp;
 let wire: Wire;
 let stale: number | null = null;
@@ -16,7 +17,7 @@ beforeAll(async () => {
     change: deps => {
       const catalogue = {
         ...deps.catalogue,
-        services: deps.catalogue.services.map(service => (service.id === 'governors' ? { ...service, opensOn: governorsOpen } : service)),
+        services: deps.catalogue.services.map(service => ({ ...service, ...changed[service.id] })),
       };
       return wire.into({ ...deps, catalogue, feed: { ...deps.feed, staleFor: () => stale ?? deps.feed.staleFor() } });
     },
@@ -60,6 +61,23 @@ describe('the page of a refusal says why, and what to do', () => {
     const { heading, text } = await refusedPage(browser, at('/trailblazer/'));
     expect(heading).toBe('You do not have access to Trailblazer for Outdoor Learning & Environmental Education');
     for (const words of ['Itchen Meadow Primary School', '<li>Helen Marsh</li>', "<li>Siobhán O'Brien</li>"]) expect(text).toContain(words);
+    expect(text).not.toContain('James Howell');
+  });
+
+  test('no grant, and an administrator: they can give it to themselves', async () => {
+    const { browser } = await visit(app, 'JHOWEL12');
+    wire.forget();
+    const { text } = await refusedPage(browser, at('/trailblazer/'));
+    expect(text).toContain('You are signed in as <strong>James Howell</strong> for <strong>Innovations PLC - SP3</strong>');
+    expect(text).toContain(`href="${app.portal}/organisations/1"`);
+    expect(text).not.toContain('school office');
+  });
+
+  test('no grant, where only the council gives: the service’s contact, and nobody who could not help', async () => {
+    const { browser } = await visit(app, 'WENDY166');
+    const { heading, text } = await refusedPage(browser, at('/propertyintranet.htm'));
+    expect(heading).toBe('You do not have access to Property Intranet');
+    expect(text).toContain('property.services@hants.gov.uk');
     expect(text).not.toContain('James Howell');
   });
 

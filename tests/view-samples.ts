@@ -51,6 +51,8 @@ const contact = { name: 'Education Finance helpdesk', email: 'finance@wessex.exa
 const finance = { name: 'Education Financial Services', contact, opensOn: null };
 const administrators = [{ name: 'James Howell' }, { name: 'Zoë O’Brien' }];
 const refused = {
+  person: 'James Howell',
+  administers: null,
   service: finance,
   organisation: 'Innovations PLC - SP3',
   administrators,
@@ -135,8 +137,10 @@ export const samples: Record<string, Record<string, object>> = {
   },
   'gateway/portal/denied': {
     'no grant': { ...refused, variant: 'no-grant' },
+    administrator: { ...refused, variant: 'no-grant', administers: 7 },
     'no administrator': { ...refused, variant: 'no-grant', administrators: [] },
     'shared files': { ...refused, variant: 'no-grant', service: null },
+    'council gives': { ...refused, variant: 'council-gives' },
     'no subscription': { ...refused, variant: 'no-subscription' },
     elsewhere: {
       ...refused,

@@ -13,8 +13,9 @@ export function addServices(portal: FastifyInstance, deps: ServicesDeps): void {
   portal.get('/', async (request, reply) => {
     const visitor = request.visitor!;
     const organisation = visitor.organisation;
-    const { mine, others } = organisation ? await tilesOf(deps, visitor, organisation.id) : { mine: [], others: [] };
-    const administrators = organisation ? await administratorsOf(deps.store.db, organisation.id, deps.now()) : [];
+    const administrators = organisation ? (await administratorsOf(deps.store.db, organisation.id, deps.now())).map(fullName) : [];
+    const givers = visitor.administers ? null : administrators;
+    const { mine, others } = organisation ? await tilesOf(deps, visitor, organisation.id, givers) : { mine: [], others: [] };
     return reply.page('gateway/portal/services', {
       organisation: organisation?.name ?? null,
       tools:
@@ -30,13 +31,13 @@ export function addServices(portal: FastifyInstance, deps: ServicesDeps): void {
           : [],
       services: mine,
       others,
-      administrators: administrators.map(person => ({ name: fullName(person) })),
+      administrators: administrators.map(name => ({ name })),
     });
   });
 }
 
 /** A service that is granted but has not opened yet is shown with its day; it cannot be opened before. */
-async function tilesOf({ catalogue, policies, store, now }: ServicesDeps, visitor: Visitor, organisation: number) {
+async function tilesOf({ catalogue, policies, store, now }: ServicesDeps, visitor: Visitor, organisation: number, givers: Givers) {
   const at = now();
   const subscribed = new Set(await servicesOf(store.db, organisation, at));
   const granted = new Set((await grantsOf(store.db, organisation, visitor.personId, at)).map(grant => grant.service));
@@ -47,7 +48,7 @@ async function tilesOf({ catalogue, policies, store, now }: ServicesDeps, visito
     const decision = await policies.decide({ person: visitor.personId, organisation, service: service.id, action: 'use' });
     const opensLater = decision.reason === 'service-not-open' && granted.has(service.id);
     if (decision.outcome === 'allow' || opensLater) mine.push(tileOf(service, at));
-    else others.push({ name: service.shortName, whoGives: whoGives(service) });
+    else others.push({ name: service.shortName, whoGives: whoGives(service, givers) });
   }
   const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name, 'en-GB');
   return { mine: mine.sort(byName), others: others.sort(byName) };
@@ -67,5 +68,16 @@ function tileOf(service: Service, now: number): Tile {
   };
 }
 
-const whoGives = ({ whoMayGrant, contact }: Service): string =>
-  whoMayGrant === 'council' ? `Ask ${contact.name}, ${contact.email}` : 'Ask an Organisation Administrator of your organisation';
+/** The names of those who may give a service; null when that is the visitor. */
+type Givers = readonly string[] | null;
+
+const anyOf = new Intl.ListFormat('en-GB', { type: 'disjunction' });
+const namedAtMost = 4;
+
+function whoGives({ whoMayGrant, contact }: Service, givers: Givers): string {
+  if (whoMayGrant === 'council') return `Ask ${contact.name}, ${contact.email}`;
+  if (givers === null) return 'You can give yourself access in Organisation Admin';
+  if (givers.length === 0) return 'Nobody in your organisation can give access at the moment';
+  const others = givers.length > namedAtMost ? ['another Organisation Administrator'] : [];
+  return `Ask ${anyOf.format([...givers.slice(0, namedAtMost), ...others])}`;
+}
