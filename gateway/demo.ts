@@ -25,6 +25,13 @@ export async function prepareDemo(settings: Settings, now: () => number) {
   };
 }
 
+/** An e-mail carries its styles in itself, which no other page of the portal may. */
+const mailHeaders = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': "default-src 'none';style-src 'unsafe-inline';form-action 'none';frame-ancestors 'none';base-uri 'none'",
+  'cache-control': 'no-store',
+};
+
 /** The demo's e-mails and texts, where the demo's phone and inbox would be. */
 function addOutboxPages(portal: FastifyInstance, latest: Awaited<ReturnType<typeof openDemoOutbox>>['latest']): void {
   const open = { config: { rule: 'public' } };
@@ -34,6 +41,11 @@ function addOutboxPages(portal: FastifyInstance, latest: Awaited<ReturnType<type
       .header('cache-control', 'no-store')
       .send(latest().map(({ kind, to, subject, text, at }) => ({ kind, to, subject, text, at: new Date(at).toISOString() }))),
   );
+  portal.get<{ Params: { message: string } }>('/demo/outbox/:message', open, async (request, reply) => {
+    const message = latest().find(({ id }) => id === request.params.message);
+    if (!message?.html) return reply.callNotFound();
+    return reply.headers(mailHeaders).send(message.html);
+  });
 }
 
 /** What a newcomer needs to know, printed once the demo is ready. */

@@ -175,14 +175,18 @@ export const samples: Record<string, Record<string, object>> = {
     full: {
       messages: [
         {
+          id: 'outbox.2',
           kind: 'text',
+          html: null,
           to: '+447700900982',
           subject: null,
           text: '123456 is your Services Portal security code',
           at: Date.UTC(2026, 5, 4),
         },
         {
+          id: 'outbox.1',
           kind: 'email',
+          html: '<p>Hello Ken</p>',
           to: 'ken@innovations.example',
           subject: 'Your access has changed',
           text: 'Hello Ken\n\nhttps://portal.wessex.example/',
