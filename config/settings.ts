@@ -24,6 +24,8 @@ export type Settings = {
   resetMinutes: number;
   maxStalenessSeconds: number;
   upstream: { connectSeconds: number; headersSeconds: number; bodySeconds: number; connections: number };
+  /** What forwards plain HTTP requests. */
+  engine: 'dispatch' | 'http-proxy';
   wording: 'specific' | 'generic';
   smtpUrl: string | null;
   mailFrom: string;
@@ -72,6 +74,7 @@ function collect(read: Reader): Settings {
     absoluteHours: read.whole('SESSION_ABSOLUTE_HOURS', 1, 168),
     adminAwayMinutes: read.whole('ADMIN_AWAY_MINUTES', 1, 1440),
     ...figuresOf(read),
+    engine: read.oneOf('ENGINE', ['dispatch', 'http-proxy']),
     wording: read.oneOf('EMAIL_WORDING', ['specific', 'generic']),
     smtpUrl: read.url('SMTP_URL', ['smtp:', 'smtps:']),
     mailFrom: mailFromOf(read),

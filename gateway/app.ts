@@ -24,6 +24,8 @@ import type { Directory } from './sign-in/credentials.ts';
 import { createHashing } from './sign-in/hashing.ts';
 import { addSites } from './site-scope.ts';
 import { buildSites } from './sites.ts';
+import { acceptHandshakes } from './upgrade.ts';
+import { createUpstreams } from './upstreams.ts';
 
 /** What the gateway stands on; `main.ts` opens it, tests bring their own. */
 export type AppDeps = {
@@ -88,11 +90,14 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     credentials,
     administration: administrationDeps(shared),
   });
-  await addSites(app, { ...shared, upstream: settings.upstream, ownCookies: cookies.names });
+  const upstreams = createUpstreams(settings.upstream);
+  await addSites(app, { ...shared, upstreams, engine: settings.engine, ownCookies: cookies.names });
+  acceptHandshakes(app);
 
   feed.onEntry(entry => applyChange(entry, policies, sessions, live.review));
   app.addHook('onClose', async () => {
     live.close();
+    await upstreams.close();
   });
   return app;
 }

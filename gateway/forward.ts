@@ -1,151 +1,77 @@
-import type { ClientRequest, IncomingMessage, Server } from 'node:http';
-import type { Duplex } from 'node:stream';
-import httpProxy from '@fastify/http-proxy';
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Agent, buildConnector, Pool } from 'undici';
+import { METHODS } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Catalogue } from '#config/catalogue.ts';
 import type { Settings } from '#config/settings.ts';
 import type { Answers } from './answers.ts';
-import { type Identity, type RequestFacts, requestHeaders, responseHeaders } from './headers.ts';
+import { addDispatch } from './dispatch.ts';
+import { type RequestFacts, type ResponseFacts, responseFacts } from './headers.ts';
+import { addHttpProxy } from './http-proxy.ts';
+import { identityOf } from './identity.ts';
 import type { LiveConnections } from './live.ts';
 import type { ProblemCode } from './problems.ts';
+import type { Upstream, Upstreams } from './upstreams.ts';
 
-/** How a judged request reaches its legacy server. Everything about the engine is in this file, so that it can be changed here. */
+/** How a judged request reaches its legacy server. */
 export type ForwardDeps = {
   catalogue: Catalogue;
-  upstream: Settings['upstream'];
+  upstreams: Upstreams;
+  engine: Settings['engine'];
   ownCookies: ReadonlySet<string>;
   answers: Answers;
   live: LiveConnections;
 };
 
+/** What every way of forwarding needs to know of a request; worked out from the catalogue once, since it never changes. */
+export type Route = {
+  upstreamOf(request: FastifyRequest): Upstream;
+  requestFacts(request: FastifyRequest): RequestFacts;
+  answerFacts(request: FastifyRequest): ResponseFacts;
+  /** The page that says what went wrong, naming the service and whom to ask; the reason itself is for the log. */
+  trouble(request: FastifyRequest, reply: FastifyReply, code: ProblemCode, why: string): void;
+};
+
 /** Registers the one catch-all of the sites' scope; whatever reaches it was judged by the scope's hooks. */
-export async function addForwarding(sites: FastifyInstance, deps: ForwardDeps): Promise<void> {
-  await sites.register(httpProxy, {
-    upstream: '',
-    websocket: true,
-    undici: connectionPools(deps.upstream),
-    // A cached address would be shared between upstreams (CVE-2026-16158).
-    disableCache: true,
-    disableRequestLogging: true,
-    internalRewriteLocationHeader: false,
-    constraints: { place: 'site' },
-    config: { rule: 'page' },
-    wsClientOptions: upgradeOptions(deps, sites.log),
-    // biome-ignore format: one line per decision about the engine
-    replyOptions: {
-      getUpstream: request => (request as FastifyRequest).page!.upstream,
-      // By default a GET answered 503 is sent again, ten times.
-      retryDelay: () => null,
-      rewriteRequestHeaders: request => requestHeaders(request.headers, factsOf(request as FastifyRequest, deps)),
-      rewriteHeaders: (headers, request) => answerHeaders(headers, request as unknown as FastifyRequest, deps),
-      onError: (reply, { error }) => void unreachable(reply as FastifyReply, error, deps),
-    },
-  });
-  guardUpgrades(sites.server);
+export async function addForwarding(sites: FastifyInstance, deps: ForwardDeps): Promise<Route> {
+  // WebDAV and its like too: whatever Node can read may be forwarded. TRACE is refused before it gets here, CONNECT by Node itself.
+  const methods = METHODS.filter(method => method !== 'CONNECT' && method !== 'TRACE');
+  for (const method of methods) if (!sites.supportedMethods.includes(method)) sites.addHttpMethod(method, { hasBody: true });
+  const route = createRoute(deps);
+  if (deps.engine === 'http-proxy') await addHttpProxy(sites, methods, deps, route);
+  else addDispatch(sites, methods, deps, route);
+  return route;
 }
 
-/**
- * The plugin takes every upgrade for the only thing on a quiet connection. One sent while an earlier answer is on its way, or a
- * connection reset while we still judge, would otherwise end the process (CVE-2026-130647, CVE-2026-129500).
- */
-function guardUpgrades(server: Server): void {
-  const [handle] = server.listeners('upgrade');
-  server.removeAllListeners('upgrade');
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer<ArrayBuffer>) => {
-    socket.on('error', () => socket.destroy());
-    try {
-      handle?.call(server, request, socket, head);
-    } catch {
-      socket.destroy();
-    }
-  });
-}
-
-/** The name the connection's certificate must carry is the upstream's own, not that of the `Host` header that is forwarded. */
-function connectionPools(limits: Settings['upstream']): Agent {
-  const connect = buildConnector({ timeout: limits.connectSeconds * 1000, rejectUnauthorized: true });
-  return new Agent({
-    headersTimeout: limits.headersSeconds * 1000,
-    bodyTimeout: limits.bodySeconds * 1000,
-    factory: (origin, options) => {
-      const servername = new URL(origin).hostname;
-      return new Pool(origin, {
-        ...options,
-        connections: limits.connections,
-        connect: (details, callback) => connect({ ...details, servername }, callback),
-      });
-    },
-  });
-}
-
-function factsOf(request: FastifyRequest, deps: ForwardDeps): RequestFacts {
-  const site = request.site!;
+function createRoute({ catalogue, upstreams, ownCookies, answers }: ForwardDeps): Route {
+  const hosts = new Map(catalogue.sites.map(site => [site, new URL(site.origin).host]));
+  const answerFacts = new Map(
+    catalogue.sites.flatMap(site => site.pages.map(page => [page, responseFacts(site.origin, page.upstream, page.kind, ownCookies)])),
+  );
   return {
-    identity: identityOf(request),
-    host: new URL(site.origin).host,
-    protocol: site.origin.startsWith('https:') ? 'https' : 'http',
-    clientAddress: request.ip,
-    ownCookies: deps.ownCookies,
+    upstreamOf: request => upstreams.of(request.page!.upstream),
+    requestFacts: request => ({
+      identity: identityOf(request),
+      host: hosts.get(request.site!)!,
+      protocol: request.site!.origin.startsWith('https:') ? 'https' : 'http',
+      clientAddress: request.ip,
+      ownCookies,
+    }),
+    answerFacts: request => answerFacts.get(request.page!)!,
+    trouble(request, reply, code, why) {
+      request.log.warn({ err: why, upstream: request.page?.upstream }, 'upstream trouble');
+      const service = catalogue.services.find(entry => entry.id === request.page?.service) ?? null;
+      answers.problem(request, reply, code, service);
+    },
   };
 }
 
-/** Open pages are not ours to introduce anybody to. */
-function identityOf({ page, signedIn: session }: FastifyRequest): Identity | null {
-  if (!session?.organisation || !page || page.kind === 'open') return null;
-  const { person, organisation } = session;
-  return {
-    userId: person.userId,
-    name: `${person.firstName} ${person.lastName}`.trim(),
-    email: person.email,
-    organisationCode: organisation.code,
-    organisationName: organisation.name,
-    service: page.service ?? '',
-  };
+/** Which page tells of a failure, and whether the legacy server itself is to blame for it. */
+export function codeOfFailure(error: Error & { code?: string | undefined }): ProblemCode {
+  if (SLOW.has(error.code ?? '')) return 'upstream-slow';
+  return UNREACHABLE.has(error.code ?? '') ? 'upstream-unreachable' : 'upstream-failed';
 }
 
-/** The plugin's types leave out `rewriteRequestHeaders`, without which it would forward our cookie and no identity. */
-function upgradeOptions(deps: ForwardDeps, log: FastifyBaseLogger): { handshakeTimeout: number } {
-  const options = {
-    handshakeTimeout: deps.upstream.headersSeconds * 1000,
-    rewriteRequestHeaders: (_defaults: unknown, request: FastifyRequest) => upgradeHeaders(request, deps),
-    finishRequest: (handshake: ClientRequest) => beginHandshake(handshake, log),
-  };
-  return options;
-}
-
-/**
- * What goes wrong becomes the reason the browser is told when its WebSocket closes: the upstream's address is none of its business,
- * and a reason of more than 123 bytes, such as a certificate's list of names, would end the process.
- */
-function beginHandshake(handshake: ClientRequest, log: FastifyBaseLogger): void {
-  handshake.prependListener('error', error => {
-    log.warn({ err: error.message, upstream: handshake.host }, 'upstream trouble');
-    error.message = 'the service did not answer';
-  });
-  // An ordinary answer instead of an upgrade: nobody reads it, and it would hold its connection for ever.
-  handshake.on('response', () => handshake.destroy());
-  handshake.end();
-}
-
-/** The same headers as over HTTP; the WebSocket client writes those of the handshake itself. */
-function upgradeHeaders(request: FastifyRequest, deps: ForwardDeps): Record<string, string | string[]> {
-  const headers = requestHeaders(request.headers, factsOf(request, deps));
-  for (const name of Object.keys(headers)) if (name.startsWith('sec-websocket-')) delete headers[name];
-  return headers;
-}
-
-function answerHeaders(headers: Parameters<typeof responseHeaders>[0], request: FastifyRequest, deps: ForwardDeps) {
-  const page = request.page!;
-  if (String(headers['content-type'] ?? '').startsWith('text/event-stream')) deps.live.add(request, () => request.raw.destroy());
-  return responseHeaders(headers, { origin: request.site!.origin, upstream: page.upstream, kind: page.kind, ownCookies: deps.ownCookies });
-}
-
-function unreachable(reply: FastifyReply, error: Error & { statusCode?: number }, deps: ForwardDeps): void {
-  const request = reply.request;
-  request.log.warn({ err: error.message, upstream: request.page?.upstream }, 'upstream trouble');
-  const service = deps.catalogue.services.find(entry => entry.id === request.page?.service) ?? null;
-  const code: ProblemCode =
-    error.statusCode === 504 ? 'upstream-slow' : error.statusCode === 502 ? 'upstream-failed' : 'upstream-unreachable';
-  deps.answers.problem(request, reply, code, service);
-}
+const SLOW = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
+const UNREACHABLE = new Set([
+  ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT'],
+  ...['DEPTH_ZERO_SELF_SIGNED_CERT', 'ERR_TLS_CERT_ALTNAME_INVALID', 'CERT_HAS_EXPIRED', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+]);

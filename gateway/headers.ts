@@ -17,14 +17,15 @@ export type Identity = {
 
 /** What is known of the request besides its headers. */
 export type RequestFacts = {
-  identity: Identity | null;
+  /** From `identityHeaders`. */
+  identity: Headers | null;
   host: string;
   protocol: 'http' | 'https';
   clientAddress: string;
   ownCookies: ReadonlySet<string>;
 };
 
-type Headers = Record<string, string | string[]>;
+export type Headers = Record<string, string | string[]>;
 
 const HOP_BY_HOP = new Set([
   'connection',
@@ -47,6 +48,19 @@ const CLAIMS =
 const WORDS =
   /^x-(?:[a-z0-9-]+-)?(?:user|username|userid|userinfo|email|groups?|roles?|login|identity|principal|subject|claims?|oidc|saml|jwt|oauth|id-token|access-token|consumer|host)(?:-|$)/;
 
+const KEPT_VERDICTS = 1_000;
+const verdicts = new Map<string, boolean>();
+
+/** Whether a client's header ends here. Browsers send the same few names again and again, so what was found out is kept. */
+function endsHere(name: string): boolean {
+  const known = verdicts.get(name);
+  if (known !== undefined) return known;
+  // Node has answered `Expect: 100-continue` by now, and undici refuses to send it.
+  const verdict = HOP_BY_HOP.has(name) || name === 'expect' || name === 'cookie' || looksLikeClaim(name);
+  if (verdicts.size < KEPT_VERDICTS) verdicts.set(name, verdict);
+  return verdict;
+}
+
 /** Some servers read `_` and `.` in a header's name as `-` (CVE-2025-64484, CVE-2026-88011): so do we, when we look for claims. */
 function looksLikeClaim(name: string): boolean {
   const plain = name.replace(/[^a-z0-9]/g, '-');
@@ -59,23 +73,21 @@ export function requestHeaders(incoming: IncomingHttpHeaders, facts: RequestFact
   const outgoing: Headers = {};
   for (const name in incoming) {
     const value = incoming[name];
-    // Node has answered `Expect: 100-continue` by now, and undici refuses to send it.
-    if (value === undefined || HOP_BY_HOP.has(name) || named.has(name) || name === 'expect' || looksLikeClaim(name)) continue;
-    outgoing[name] = value;
+    if (value !== undefined && !endsHere(name) && !named.has(name)) outgoing[name] = value;
   }
   const cookie = withoutCookies(incoming.cookie, facts.ownCookies);
   if (cookie) outgoing.cookie = cookie;
-  else delete outgoing.cookie;
 
   outgoing.host = facts.host;
   outgoing['x-forwarded-for'] = facts.clientAddress;
   outgoing['x-forwarded-proto'] = facts.protocol;
   outgoing['x-forwarded-host'] = facts.host;
-  if (facts.identity) Object.assign(outgoing, identityHeaders(facts.identity));
+  if (facts.identity) Object.assign(outgoing, facts.identity);
   return outgoing;
 }
 
-function identityHeaders(identity: Identity): Headers {
+/** Who is there, as the legacy page reads it. */
+export function identityHeaders(identity: Identity): Headers {
   const headers: Headers = {
     'remote-user': headerText(identity.userId),
     'remote-name': headerText(identity.name),
@@ -95,11 +107,11 @@ function encodeCharacter(character: string): string {
   return [...Buffer.from(character, 'utf8')].map(byte => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
 }
 
-function namedByConnection(connection: string | undefined): Set<string> {
+function namedByConnection(connection: string | undefined): ReadonlySet<string> {
   if (!connection || connection === 'keep-alive' || connection === 'close') return NONE;
   return new Set(connection.split(',').map(name => name.trim().toLowerCase()));
 }
-const NONE: Set<string> = new Set();
+const NONE: ReadonlySet<string> = new Set();
 
 /** The cookie header without the named cookies; cut at every semicolon, quoted or not, so that no quoting hides one of ours. */
 export function withoutCookies(header: string | undefined, names: ReadonlySet<string>): string {
@@ -111,47 +123,78 @@ export function withoutCookies(header: string | undefined, names: ReadonlySet<st
     .join('; ');
 }
 
-/** What is known of an answer besides its headers. */
-export type ResponseFacts = { origin: string; upstream: string; kind: 'protected' | 'open' | 'shared'; ownCookies: ReadonlySet<string> };
+/** What is known of an answer besides its headers; the same for every answer of a page. */
+export type ResponseFacts = {
+  origin: string;
+  /** Under which the legacy server may know itself, in its redirects. */
+  ownHosts: ReadonlySet<string>;
+  kind: 'protected' | 'open' | 'shared';
+  ownCookies: ReadonlySet<string>;
+};
 
-/** Headers for the browser: the legacy server's, kept out of shared caches, its redirects on the site's own origin. */
-export function responseHeaders(incoming: IncomingHttpHeaders, facts: ResponseFacts): Headers {
-  const named = namedByConnection(incoming.connection);
-  const outgoing: Headers = {};
-  for (const name in incoming) {
-    const value = incoming[name];
-    if (value === undefined || HOP_BY_HOP.has(name) || named.has(name)) continue;
-    outgoing[name] = value;
+export function responseFacts(
+  origin: string,
+  upstream: string,
+  kind: ResponseFacts['kind'],
+  ownCookies: ReadonlySet<string>,
+): ResponseFacts {
+  const site = new URL(origin);
+  return { origin, ownHosts: new Set([site.host, site.hostname, new URL(upstream).host]), kind, ownCookies };
+}
+
+/**
+ * Headers for the browser: the legacy server's, kept out of shared caches, its redirects on the site's own origin.
+ * @param incoming name, value, name, value, …, as they came (Latin-1); so is what is returned
+ */
+export function responseHeaders(incoming: readonly string[], facts: ResponseFacts): string[] {
+  const named = namedByConnection(valuesOf(incoming, 'connection'));
+  const outgoing: string[] = [];
+  for (let index = 0; index < incoming.length; index += 2) {
+    const name = incoming[index]!;
+    const value = incoming[index + 1]!;
+    const plain = name.toLowerCase();
+    if (HOP_BY_HOP.has(plain) || named.has(plain)) continue;
+    if (facts.kind !== 'open' && CACHING.has(plain)) continue;
+    if (plain === 'set-cookie' && facts.ownCookies.has(nameSetBy(value))) continue;
+    outgoing.push(name, plain === 'location' ? onSite(value, facts) : value);
   }
-  if (outgoing['set-cookie']) {
-    const kept = [outgoing['set-cookie']].flat().filter(cookie => !facts.ownCookies.has(nameSetBy(cookie)));
-    if (kept.length > 0) outgoing['set-cookie'] = kept;
-    else delete outgoing['set-cookie'];
-  }
-  if (typeof outgoing.location === 'string') outgoing.location = onSite(outgoing.location, facts);
-  if (facts.kind !== 'open') keepPrivate(outgoing, facts.kind);
+  if (facts.kind !== 'open') outgoing.push('cache-control', privately(facts.kind, valuesOf(incoming, 'cache-control')));
   return outgoing;
+}
+
+/** Every value of a header, joined as RFC 9110 §5.3 joins them. */
+function valuesOf(headers: readonly string[], name: string): string {
+  let joined = '';
+  for (let index = 0; index < headers.length; index += 2) {
+    const candidate = headers[index]!;
+    if (candidate.length === name.length && candidate.toLowerCase() === name) joined += `${joined && ','}${headers[index + 1]}`;
+  }
+  return joined;
 }
 
 /** The name a browser will send back: `=name=value` sets a cookie without a name whose text reads like one with it. */
 const nameSetBy = (cookie: string): string => (cookie.replace(/^[\s=]+/, '').split(/[=;]/, 1)[0] ?? '').trim();
 
 /** The legacy server may know itself by its own address or by plain http: either is this site to the browser. */
-function onSite(location: string, facts: ResponseFacts): string {
+function onSite(location: string, { origin, ownHosts }: ResponseFacts): string {
   const match = /^https?:\/\/([^/?#]*)(.*)$/is.exec(location);
-  if (!match) return location;
-  const host = match[1]?.toLowerCase();
-  const site = new URL(facts.origin);
-  const own = host === site.host || host === site.hostname || host === new URL(facts.upstream).host;
-  return own ? facts.origin + (match[2] ?? '') : location;
+  return match && ownHosts.has(match[1]!.toLowerCase()) ? origin + match[2] : location;
 }
 
+const CACHING = new Set([
+  'cache-control',
+  'expires',
+  'pragma',
+  'surrogate-control',
+  'cdn-cache-control',
+  'x-accel-expires',
+  'x-accel-redirect',
+]);
+
 /** A page seen by right must be asked for again after the right has gone: no shared cache may keep it, a browser must revalidate. */
-function keepPrivate(headers: Headers, kind: 'protected' | 'shared'): void {
-  const said = String(headers['cache-control'] ?? '').toLowerCase();
-  const maxAge = /max-age=[0-9]+/.exec(said)?.[0];
-  if (said.includes('no-store')) headers['cache-control'] = 'private, no-store';
-  else headers['cache-control'] = kind === 'shared' && maxAge ? `private, ${maxAge}` : 'private, no-cache';
-  for (const name of ['expires', 'pragma', 'surrogate-control', 'cdn-cache-control', 'x-accel-expires', 'x-accel-redirect'])
-    delete headers[name];
+function privately(kind: 'protected' | 'shared', said: string): string {
+  const wishes = said.toLowerCase();
+  if (wishes.includes('no-store')) return 'private, no-store';
+  const maxAge = kind === 'shared' ? /max-age=[0-9]+/.exec(wishes)?.[0] : undefined;
+  return maxAge ? `private, ${maxAge}` : 'private, no-cache';
 }

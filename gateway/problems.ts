@@ -55,6 +55,11 @@ export const problems = {
     title: 'This service is not working at the moment',
     lines: ['You are allowed to use it, but we cannot reach its website.', 'Try again in a few minutes.'],
   },
+  'upstream-busy': {
+    status: 503,
+    title: 'This service is very busy',
+    lines: ['You are allowed to use it, but its website cannot take more visitors at the moment.', 'Try again in a few minutes.'],
+  },
   'upstream-slow': {
     status: 504,
     title: 'This service is taking too long to answer',

@@ -5,6 +5,7 @@ import type { Settings } from '#config/settings.ts';
 import type { Answers } from './answers.ts';
 import type { ProblemCode } from './problems.ts';
 import type { Sites } from './sites.ts';
+import { isWebSocketHandshake } from './upgrade.ts';
 
 export type ServerDeps = {
   settings: Pick<Settings, 'trustedProxies' | 'logLevel'>;
@@ -28,6 +29,7 @@ export function createServer({ settings, sites, refuse, log }: ServerDeps): Fast
     // Only a named proxy may say who the client is and that it came by https (CVE-2026-3635, CVE-2026-40575).
     trustProxy: settings.trustedProxies.length > 0 ? settings.trustedProxies : false,
     forceCloseConnections: 'idle',
+    http: { shouldUpgradeCallback: isWebSocketHandshake },
     routerOptions: { maxParamLength: 200, constraints: { place: placeConstraint(sites) } },
   });
   // Node ignores headers past this number, a Content-Length among them (CVE-2026-58044): take all, and refuse too many ourselves.

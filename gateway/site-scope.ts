@@ -8,6 +8,7 @@ import type { Guard } from './guard.ts';
 import { addSiteHandOff, type HandOffDeps, sendToPortal } from './hand-off.ts';
 import type { Session, Sessions } from './sessions.ts';
 import type { Sites } from './sites.ts';
+import { isHandshake, tunnel } from './upgrade.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -33,8 +34,9 @@ export async function addSites(app: FastifyInstance, deps: SiteScopeDeps): Promi
       request.site = place.site;
       if (request.routeOptions.config.rule === 'page') return judge(deps, place.site, request, reply);
     });
+    scope.addHook('onRequest', (request, reply, next) => (request.page && isHandshake(request) ? tunnel(request, reply, route) : next()));
     addSiteHandOff(scope, deps);
-    await addForwarding(scope, deps);
+    const route = await addForwarding(scope, deps);
   });
 }
 
@@ -44,7 +46,7 @@ async function judge(deps: SiteScopeDeps, site: Site, request: FastifyRequest, r
   if ('refused' in found) return deps.answers.problem(request, reply, 'bad-request');
   if ('portalPath' in found) return reply.redirect(deps.catalogue.portal.origin + found.portalPath, 302);
   if ('missing' in found) return deps.answers.problem(request, reply, 'not-found');
-  if (isForeignUpgrade(request, site)) return deps.answers.problem(request, reply, 'form-from-elsewhere');
+  if (isHandshake(request) && isForeign(request, site)) return deps.answers.problem(request, reply, 'form-from-elsewhere');
 
   const { page } = found;
   request.page = page;
@@ -55,17 +57,14 @@ async function judge(deps: SiteScopeDeps, site: Site, request: FastifyRequest, r
   // An old login form must never send a password on: its address leads straight to where the login used to lead.
   if (page.target !== null)
     return reply.header('cache-control', 'no-store').redirect(page.target + query, request.method === 'GET' ? 302 : 303);
-  if (request.headers.upgrade !== undefined) deps.live.add(request, () => request.raw.socket.destroy());
+  if (isHandshake(request)) deps.live.add(request, () => request.raw.socket.destroy());
 }
 
-/** Browsers let any website open a WebSocket and send our cookie with it (CVE-2026-133111); only the upgrade we know may pass. */
-function isForeignUpgrade({ headers }: FastifyRequest, site: Site): boolean {
-  if (headers.upgrade === undefined) return false;
-  return headers.upgrade.toLowerCase() !== 'websocket' || (headers.origin !== undefined && headers.origin !== site.origin);
-}
+/** Browsers let any website open a WebSocket and send our cookie with it (CVE-2026-133111). */
+const isForeign = ({ headers }: FastifyRequest, site: Site) => headers.origin !== undefined && headers.origin !== site.origin;
 
 function askToSignIn(deps: SiteScopeDeps, site: Site, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const upgrade = request.headers.upgrade !== undefined;
-  if (upgrade || wantsJson(request.headers)) return deps.answers.signInNeeded(request, reply, `${deps.catalogue.portal.origin}/sign-in`);
+  if (isHandshake(request) || wantsJson(request.headers))
+    return deps.answers.signInNeeded(request, reply, `${deps.catalogue.portal.origin}/sign-in`);
   return sendToPortal(deps, site, request, reply.header('cache-control', 'no-store'));
 }

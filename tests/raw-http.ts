@@ -76,8 +76,11 @@ function readAnswer(text: string): RawAnswer {
   };
 }
 
+/** `closed` resolves with everything that came, as Latin-1. */
+export type Handshake = { answer: RawAnswer; socket: Socket; closed: Promise<string> };
+
 /** A WebSocket handshake on a raw connection; resolves with the connection once the first bytes of an answer are there. */
-export function upgrade(port: number, request: RawRequest): Promise<{ answer: RawAnswer; socket: Socket; closed: Promise<void> }> {
+export function upgrade(port: number, request: RawRequest): Promise<Handshake> {
   const headers: [string, string][] = [
     ['Connection', 'Upgrade'],
     ['Upgrade', 'websocket'],
@@ -88,7 +91,9 @@ export function upgrade(port: number, request: RawRequest): Promise<{ answer: Ra
   const all = [...headers.filter(([name]) => !given.has(name.toLowerCase())), ...(request.headers ?? [])];
   return new Promise((resolve, reject) => {
     const socket = createConnection(port, '127.0.0.1', () => socket.write(requestBytes({ ...request, headers: all })));
-    const closed = new Promise<void>(ended => socket.once('close', () => ended()));
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const closed = new Promise<string>(ended => socket.once('close', () => ended(Buffer.concat(chunks).toString('latin1'))));
     socket.once('data', chunk => resolve({ answer: readAnswer(chunk.toString('latin1')), socket, closed }));
     socket.once('end', () => resolve({ answer: readAnswer(''), socket, closed }));
     socket.once('error', error => ((error as NodeJS.ErrnoException).code === 'ECONNRESET' ? undefined : reject(error)));

@@ -1,0 +1,158 @@
+import type { ServerResponse } from 'node:http';
+import { PassThrough, type Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Dispatcher } from 'undici';
+import { codeOfFailure, type ForwardDeps, type Route } from './forward.ts';
+import { requestHeaders, responseHeaders } from './headers.ts';
+import type { LiveConnections } from './live.ts';
+import type { Upstream, Waiting } from './upstreams.ts';
+
+/**
+ * The engine for plain HTTP: undici's `dispatch`, its answer written straight to the browser's connection. Between the two stands
+ * nothing that copies, parses or waits: half the processor time of the same through streams and promises.
+ */
+export function addDispatch(sites: FastifyInstance, methods: string[], { live }: ForwardDeps, route: Route): void {
+  sites.route({
+    method: methods,
+    url: '/*',
+    exposeHeadRoute: false,
+    config: { rule: 'page' },
+    // In a hook, because past the hooks Fastify looks at content types, and refuses some that old pages use. It never ends: from here
+    // on the answer is the exchange's business.
+    onRequest: (request, reply) => forward(request, reply, route, live),
+    handler: (request, reply) => route.trouble(request, reply, 'internal', 'the hook forwards'),
+  });
+}
+
+function forward(request: FastifyRequest, reply: FastifyReply, route: Route, live: LiveConnections): void {
+  const upstream = route.upstreamOf(request);
+  const refusal = upstream.refusal();
+  if (refusal) {
+    route.trouble(request, reply, refusal, 'not asked');
+    return;
+  }
+  const exchange = new Exchange(request, reply, route, live, upstream);
+  upstream.waiting.add(exchange);
+  upstream.pool.dispatch(
+    {
+      path: request.raw.url ?? '/',
+      method: request.method as Dispatcher.HttpMethod,
+      headers: requestHeaders(request.headers, route.requestFacts(request)),
+      body: bodyOf(request),
+    },
+    exchange,
+  );
+}
+
+/** Not the request itself: undici destroys what it cannot finish sending, and with the request the browser's connection would go. */
+function bodyOf({ raw, headers }: FastifyRequest): Readable | null {
+  const length = headers['content-length'];
+  if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return null;
+  const body = new PassThrough();
+  raw.pipe(body);
+  raw.once('aborted', () => body.destroy(new Error('the browser went away')));
+  // What nobody reads any more must still be taken off the connection, or the next request on it would wait behind it for ever.
+  body.once('close', () => {
+    raw.unpipe(body);
+    raw.resume();
+  });
+  return body;
+}
+
+/** One request on its way, and its answer: what undici tells of it, in the order in which it does. */
+class Exchange implements Dispatcher.DispatchHandler, Waiting {
+  readonly since = performance.now();
+  readonly #request: FastifyRequest;
+  readonly #reply: FastifyReply;
+  readonly #response: ServerResponse;
+  readonly #route: Route;
+  readonly #live: LiveConnections;
+  readonly #upstream: Upstream;
+  #abort: ((error: Error) => void) | null = null;
+  #over = false;
+  #resume: (() => void) | null = null;
+
+  constructor(request: FastifyRequest, reply: FastifyReply, route: Route, live: LiveConnections, upstream: Upstream) {
+    this.#request = request;
+    this.#reply = reply;
+    this.#response = reply.raw;
+    this.#route = route;
+    this.#live = live;
+    this.#upstream = upstream;
+    reply.raw.once('close', () => this.#leave());
+  }
+
+  /** The browser has everything, or has gone: in that case the legacy server need not go on. */
+  #leave(): void {
+    this.#upstream.waiting.delete(this);
+    if (this.#over) return;
+    this.#over = true;
+    this.#abort?.(new Error('the browser went away'));
+  }
+
+  giveUp(): void {
+    this.#over = true;
+    this.#upstream.failed();
+    this.#route.trouble(this.#request, this.#reply, 'upstream-slow', 'no connection became free in time');
+  }
+
+  onConnect(abort: (error?: Error) => void): void {
+    this.#upstream.waiting.delete(this);
+    if (this.#over) abort(new Error('the browser went away'));
+    else this.#abort = abort;
+  }
+
+  onHeaders(status: number, raw: Buffer[], resume: () => void, reason: string): boolean {
+    // Hints before the answer: a browser can do without.
+    if (status < 200) return true;
+    this.#upstream.answered();
+    const received = textOf(raw);
+    const headers = responseHeaders(received, this.#route.answerFacts(this.#request));
+    this.#response.writeHead(status, reason, headers);
+    this.#reply.hijack();
+    this.#resume = resume;
+    if (isEndless(received)) {
+      this.#live.add(this.#request, () => this.#request.raw.socket.destroy());
+      this.#response.flushHeaders();
+    }
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.#response.write(chunk)) return true;
+    this.#response.once('drain', this.#resume!);
+    return false;
+  }
+
+  onComplete(): void {
+    this.#over = true;
+    this.#response.end();
+  }
+
+  onError(error: Error): void {
+    this.#upstream.waiting.delete(this);
+    if (this.#over) return;
+    this.#over = true;
+    // Half an answer must be seen to be one: as a broken connection, never as a short whole.
+    if (this.#response.headersSent) {
+      this.#response.destroy();
+      return;
+    }
+    this.#upstream.failed();
+    this.#route.trouble(this.#request, this.#reply, codeOfFailure(error), error.message);
+  }
+}
+
+/** As they came: in Latin-1, which is what a header is made of and what Node writes again. */
+function textOf(raw: Buffer[]): string[] {
+  const text = new Array<string>(raw.length);
+  for (let index = 0; index < raw.length; index += 1) text[index] = raw[index]!.toString('latin1');
+  return text;
+}
+
+function isEndless(headers: string[]): boolean {
+  for (let index = 0; index < headers.length; index += 2) {
+    if (headers[index]!.toLowerCase() === 'content-type') return headers[index + 1]!.startsWith('text/event-stream');
+  }
+  return false;
+}

@@ -1,0 +1,67 @@
+import httpProxy from '@fastify/http-proxy';
+import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import { Dispatcher } from 'undici';
+import { codeOfFailure, type ForwardDeps, type Route } from './forward.ts';
+import { requestHeaders, responseHeaders } from './headers.ts';
+import type { Upstreams } from './upstreams.ts';
+
+/**
+ * The other engine (`ENGINE=http-proxy`): Fastify's own plugin, for plain HTTP requests. It costs about twice as much, and is here
+ * so that every test of forwarding has a second opinion.
+ */
+export async function addHttpProxy(
+  sites: FastifyInstance,
+  methods: string[],
+  { upstreams, live }: ForwardDeps,
+  route: Route,
+): Promise<void> {
+  await sites.register(httpProxy, {
+    upstream: '',
+    httpMethods: methods as HTTPMethods[],
+    // Upgrades are never the plugin's: it drops Origin and can be crashed by one (CVE-2026-133111, CVE-2026-130647).
+    websocket: false,
+    // A cached address would be shared between upstreams (CVE-2026-16158).
+    disableCache: true,
+    disableRequestLogging: true,
+    internalRewriteLocationHeader: false,
+    constraints: { place: 'site' },
+    config: { rule: 'page' },
+    undici: byOrigin(upstreams),
+    // biome-ignore format: one line per decision about the engine
+    replyOptions: {
+      getUpstream: request => (request as FastifyRequest).page!.upstream,
+      // By default a GET answered 503 is sent again, ten times.
+      retryDelay: () => null,
+      rewriteRequestHeaders: request => requestHeaders(request.headers, route.requestFacts(request as FastifyRequest)),
+      rewriteHeaders: (headers, request) => answerHeaders(headers, request as unknown as FastifyRequest),
+      onError: (reply, { error }: { error: Error & { statusCode?: number } }) => route.trouble(reply.request as FastifyRequest, reply as FastifyReply, error.statusCode === 504 ? 'upstream-slow' : codeOfFailure(error), error.message),
+    },
+  });
+
+  function answerHeaders(headers: NodeJS.Dict<string | string[]>, request: FastifyRequest) {
+    if (String(headers['content-type'] ?? '').startsWith('text/event-stream')) live.add(request, () => request.raw.destroy());
+    return grouped(responseHeaders(flat(headers), route.answerFacts(request)));
+  }
+}
+
+/** Not undici's own Agent: it closes pools that it believes nobody else uses. */
+function byOrigin(upstreams: Upstreams): Dispatcher {
+  const dispatcher = new Dispatcher();
+  dispatcher.dispatch = (options, handler) => upstreams.of(String(options.origin)).pool.dispatch(options, handler);
+  dispatcher.close = async () => {};
+  dispatcher.destroy = async () => {};
+  return dispatcher;
+}
+
+/** The plugin knows headers as an object of lists; the rules know them as they stand on the wire. */
+const flat = (headers: NodeJS.Dict<string | string[]>): string[] =>
+  Object.entries(headers).flatMap(([name, value]) => [value ?? []].flat().flatMap(one => [name, one]));
+
+function grouped(headers: readonly string[]): Record<string, string | string[]> {
+  const groups: Record<string, string | string[]> = {};
+  for (let index = 0; index < headers.length; index += 2) {
+    const [name, value] = [headers[index]!.toLowerCase(), headers[index + 1]!];
+    groups[name] = groups[name] === undefined ? value : [groups[name], value].flat();
+  }
+  return groups;
+}

@@ -1,0 +1,91 @@
+import { type ClientRequest, type IncomingMessage, ServerResponse, request as sendHttp } from 'node:http';
+import { request as sendHttps } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { codeOfFailure, type Route } from './forward.ts';
+import { requestHeaders, responseHeaders } from './headers.ts';
+
+/**
+ * WebSockets: a handshake meets the same hooks as any request, its headers the same rules, and after it bytes go both ways unread.
+ * `@fastify/http-proxy` would end the connection and open another with a client of its own, which loses extensions, subprotocols and
+ * Origin, and lets a handshake crash the process (CVE-2026-130647, CVE-2026-129500, CVE-2026-133111).
+ */
+const heads = new WeakMap<IncomingMessage, Buffer>();
+
+/** Only what is meant as a WebSocket; any other upgrade is an offer that RFC 9110 §7.8 lets a server ignore, h2c among them. */
+export const isWebSocketHandshake = (request: IncomingMessage): boolean => request.headers.upgrade?.toLowerCase() === 'websocket';
+
+/** Lets handshakes into the routing, each with a response that is written to the connection if it is refused. */
+export function acceptHandshakes(app: FastifyInstance): void {
+  app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    try {
+      response.assignSocket(socket as Parameters<typeof response.assignSocket>[0]);
+    } catch {
+      // An earlier answer is still on its way on this connection; nobody who means well asks like that.
+      socket.destroy();
+      return;
+    }
+    response.once('finish', () => socket.end());
+    // Whatever follows the handshake is for the legacy server only once it has agreed (CVE-2026-2833).
+    heads.set(request, head);
+    app.routing(request, response);
+  });
+}
+
+export const isHandshake = (request: FastifyRequest): boolean => heads.has(request.raw);
+
+/** Asks the legacy server for the same, and joins both ends when it agrees. Its refusal is an answer like any other. */
+export function tunnel(request: FastifyRequest, reply: FastifyReply, route: Route): void {
+  const near = request.raw.socket;
+  const { direct } = route.upstreamOf(request);
+  const handshake = (direct.protocol === 'https:' ? sendHttps : sendHttp)({
+    ...direct,
+    method: 'GET',
+    path: request.raw.url ?? '/',
+    headers: { ...requestHeaders(request.headers, route.requestFacts(request)), connection: 'Upgrade', upgrade: 'websocket' },
+  });
+  const leave = () => handshake.destroy();
+  near.once('close', leave);
+  handshake.once('timeout', () => handshake.destroy(Object.assign(new Error('no answer in time'), { code: 'UND_ERR_HEADERS_TIMEOUT' })));
+  handshake.once('error', (error: Error) => {
+    if (!reply.sent && !near.destroyed) route.trouble(request, reply, codeOfFailure(error), error.message);
+  });
+  handshake.once('response', answer => refuse(answer, request, reply, route));
+  handshake.once('upgrade', (answer, far, farHead) => {
+    near.off('close', leave);
+    agree(answer, request, reply, route, handshake);
+    join(near, far, heads.get(request.raw) ?? Buffer.alloc(0), farHead);
+  });
+  handshake.end();
+}
+
+function refuse(answer: IncomingMessage, request: FastifyRequest, reply: FastifyReply, route: Route): void {
+  reply.hijack();
+  reply.raw.writeHead(answer.statusCode ?? 502, answer.statusMessage, responseHeaders(answer.rawHeaders, route.answerFacts(request)));
+  answer.once('error', () => reply.raw.destroy());
+  answer.pipe(reply.raw);
+}
+
+function agree(answer: IncomingMessage, request: FastifyRequest, reply: FastifyReply, route: Route, handshake: ClientRequest): void {
+  reply.hijack();
+  const near = request.raw.socket;
+  reply.raw.detachSocket(near);
+  const headers = ['Connection', 'Upgrade', 'Upgrade', 'websocket', ...responseHeaders(answer.rawHeaders, route.answerFacts(request))];
+  let head = 'HTTP/1.1 101 Switching Protocols\r\n';
+  for (let index = 0; index < headers.length; index += 2) head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+  near.write(`${head}\r\n`, 'latin1');
+  handshake.removeAllListeners('timeout');
+}
+
+/** Until either end closes; then the other is closed too, however it ended. */
+function join(near: Duplex, far: Duplex, nearHead: Buffer, farHead: Buffer): void {
+  far.on('error', () => far.destroy());
+  near.once('close', () => far.destroy());
+  far.once('close', () => near.destroy());
+  if (farHead.length > 0) near.write(farHead);
+  if (nearHead.length > 0) far.write(nearHead);
+  near.pipe(far).pipe(near);
+}
