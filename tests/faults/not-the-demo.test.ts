@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Answer, type Browser, createBrowser } from '#tests/app.ts';
-import { alice, type Env, emptyPlace, jane, linksIn, type Place, root, run, writePeople } from '#tests/command-line-steps.ts';
+import { alice, emptyPlace, jane, linksIn, type Place, run, writePeople } from '#tests/command-line-steps.ts';
+import { startGateway, stopGateway } from '#tests/gateway-process.ts';
 import { freePort } from '#tests/servers.ts';
 
 // From an empty folder to a first signed-in administrator, with nothing set but CATALOGUE, DATA_DIR and PORT: each test is one step.
@@ -25,32 +25,9 @@ beforeAll(async () => {
   people = writePeople(place.dir, [alice, jane]);
 });
 afterAll(async () => {
-  if (gateway && gateway.exitCode === null) {
-    gateway.kill('SIGTERM');
-    await once(gateway, 'exit');
-  }
+  if (gateway) await stopGateway(gateway);
   rmSync(place.dir, { recursive: true, force: true });
 });
-
-/** Starts the gateway as `npm start` does, and waits until it says that it is ready. */
-async function startGateway(env: Env): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ['config/check-node.mjs', 'gateway/main.ts'], {
-    cwd: root,
-    env: { PATH: process.env.PATH, ...env },
-  });
-  process.once('exit', () => child.kill('SIGKILL'));
-  let said = '';
-  await new Promise<void>((resolve, reject) => {
-    const hear = (chunk: Buffer) => {
-      said += chunk;
-      if (said.includes(`The Services Portal is ready for ${portal}/`)) resolve();
-    };
-    child.stdout.on('data', hear);
-    child.stderr.on('data', hear);
-    child.once('exit', code => reject(new Error(`The gateway ended with ${code}: ${said}`)));
-  });
-  return child;
-}
 
 const browser = (): Browser => createBrowser(port);
 const get = (who: Browser, path: string): Promise<Answer> => who.get(portal + path, { headers: byProxy });

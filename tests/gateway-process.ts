@@ -1,0 +1,33 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type Env, root } from './command-line-steps.ts';
+
+/** Starts a gateway in a process of its own, as `npm start` does, and waits until it says that it is ready. */
+export async function startGateway(env: Env): Promise<ChildProcess> {
+  const child = spawn(process.execPath, ['config/check-node.mjs', 'gateway/main.ts'], {
+    cwd: root,
+    env: { PATH: process.env.PATH, ...env },
+  });
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
+  let said = '';
+  await new Promise<void>((resolve, reject) => {
+    const hear = (chunk: Buffer) => {
+      said += chunk;
+      if (/^The Services Portal (demo )?is ready/m.test(said)) resolve();
+    };
+    child.stdout.on('data', hear);
+    child.stderr.on('data', hear);
+    child.once('exit', code => reject(new Error(`The gateway ended with ${code}: ${said}`)));
+  });
+  return child;
+}
+
+/** Ends it as an operator would, or as a power cut would. */
+export async function stopGateway(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  await exited;
+}
