@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { sayDay, sayInstant } from './dates.ts';
-import { address, type Letter, type Letterhead, paragraph, section } from './letter.ts';
+import { address, type Block, type Letter, type Letterhead, paragraph, section } from './letter.ts';
 import type { accessChanged, administratorWelcome, removedFromOrganisation, right } from './message-data.ts';
 import { sayAuthor, unexpected, whereToSignIn } from './phrases.ts';
 
@@ -37,15 +37,20 @@ export function administratorWelcomeLetter(
     subject,
     heading: subject,
     blocks: [
-      paragraph(
-        `${sayAuthor(data.by, letterhead)} set you up as an Organisation Administrator for ${data.organisation} on ${sayInstant(data.at)}.`,
-      ),
-      paragraph(`You decide which people at ${data.organisation} can open each of its password-protected services.`),
+      ...sayAppointment(data, sayAuthor(data.by, letterhead)),
       link === null ? whereToSignIn(letterhead) : address(`Choose a password with this link.${expires}`, link),
       paragraph('The first time you open Organisation Admin, you will need a mobile phone that can receive text messages.'),
       ...unexpected(data.organisation, data.administrators, letterhead),
     ],
   };
+}
+
+function sayAppointment({ organisation, alsoFor, at }: z.output<typeof administratorWelcome>, author: string): readonly Block[] {
+  const appointed = `${author} set you up as an Organisation Administrator`;
+  const decide = (where: string) => paragraph(`You decide which people at ${where} can open each of its password-protected services.`);
+  if (alsoFor.length === 0) return [paragraph(`${appointed} for ${organisation} on ${sayInstant(at)}.`), decide(organisation)];
+  const list = { kind: 'list', items: [organisation, ...alsoFor] } as const;
+  return [paragraph(`${appointed} for ${list.items.length} organisations on ${sayInstant(at)}:`), list, decide('each organisation')];
 }
 
 export function removedLetter(data: z.output<typeof removedFromOrganisation>, letterhead: Letterhead): Letter {

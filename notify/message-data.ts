@@ -22,6 +22,8 @@ export const accessChanged = z.object({
 
 export const administratorWelcome = z.object({
   organisation: words,
+  /** Further organisations that the person administers from the same moment on. */
+  alsoFor: z.array(words).default([]),
   by: author,
   at: instant,
   administrators: z.array(words).default([]),

@@ -4,10 +4,10 @@ import { addIdentity, changeSubject } from './identities.ts';
 import { judgeRow, nothingSeen, type Seen } from './import-judgement.ts';
 import { type ImportResult, type ImportRow, subjectOf, trimRow } from './import-rows.ts';
 import { type ImportState, type KnownPerson, readImportState } from './import-state.ts';
-import { addLink, cancelLinks } from './links.ts';
+import { type Welcomed, type Welcoming, welcome } from './import-welcome.ts';
+import { cancelLinks } from './links.ts';
 import { addMembership, setJobRole } from './memberships.ts';
 import { addOrganisation, renameOrganisation } from './organisations.ts';
-import { enqueue } from './outbox.ts';
 import { addPerson, changeDetails, fullName } from './people.ts';
 import { appointAdministrator } from './rules.ts';
 import type { Reader } from './tables.ts';
@@ -15,18 +15,13 @@ import type { Reader } from './tables.ts';
 /** Rows of one transaction: few enough that nobody else waits long for their change. */
 const batchSize = 200;
 
-export type Importing = {
-  now: number;
+export type Importing = Welcoming & {
   /** The number of the first row: 2 when the file has a header that people count. Left out: 1. */
   firstRow?: number;
-  /**
-   * The welcome of an administrator without a password carries a link: its seal, its address and how long it lives. The address is
-   * null where no e-mail goes out: a link that waits for a mail server may be dead when it is read, so the caller hands one over.
-   */
-  sealKey: Uint8Array;
-  linkAddress: ((token: string) => string) | null;
-  invitationMs: number;
 };
+
+/** What the rows of one import know of each other. */
+type Run = Importing & { seen: Seen; welcomed: Welcomed };
 
 /** The dry run: what would become of each row, in order. Writes nothing. */
 export async function planImport(db: Reader, rows: readonly ImportRow[], now: number, firstRow = 1): Promise<ImportResult[]> {
@@ -49,18 +44,18 @@ export async function planImport(db: Reader, rows: readonly ImportRow[], now: nu
 export async function applyImport(store: Store, rows: readonly ImportRow[], importing: Importing): Promise<ImportResult[]> {
   const { firstRow = 1 } = importing;
   const plan = await planImport(store.db, rows, importing.now, firstRow);
-  const seen = nothingSeen();
+  const run: Run = { ...importing, seen: nothingSeen(), welcomed: new Map() };
   const results: ImportResult[] = [];
   for (let start = 0; start < rows.length; start += batchSize) {
     const batch = plan.slice(start, start + batchSize).map(planned => ({ planned, row: trimRow(rows[planned.row - firstRow]!) }));
-    results.push(...(await store.change(tx => applyBatch(tx, batch, seen, importing))));
+    results.push(...(await store.change(tx => applyBatch(tx, batch, run))));
   }
   return results;
 }
 
 const isWritten = ({ outcome }: ImportResult) => outcome === 'new' || outcome === 'changed';
 
-async function applyBatch(tx: Change, batch: { planned: ImportResult; row: ImportRow }[], seen: Seen, importing: Importing) {
+async function applyBatch(tx: Change, batch: { planned: ImportResult; row: ImportRow }[], run: Run) {
   const results: ImportResult[] = [];
   for (const { planned, row } of batch) {
     // What the dry run left to a human is not written because an earlier row of the file has changed the picture.
@@ -68,16 +63,16 @@ async function applyBatch(tx: Change, batch: { planned: ImportResult; row: Impor
       results.push(planned);
       continue;
     }
-    const state = await readImportState(tx, [row], importing.now);
-    const result = judgeRow(row, planned.row, state, seen);
-    if (isWritten(result)) await write(tx, row, result, state, importing);
+    const state = await readImportState(tx, [row], run.now);
+    const result = judgeRow(row, planned.row, state, run.seen);
+    if (isWritten(result)) await write(tx, row, result, state, run);
     results.push(result);
   }
   return results;
 }
 
-async function write(tx: Change, row: ImportRow, result: ImportResult, state: ImportState, importing: Importing): Promise<void> {
-  const { now } = importing;
+async function write(tx: Change, row: ImportRow, result: ImportResult, state: ImportState, run: Run): Promise<void> {
+  const { now } = run;
   const organisation = await writeOrganisation(tx, row, state, now);
   const known = state.people.get(row.source_id);
   const person = known ? await writeChanges(tx, row, known, result.changes, now) : await writePerson(tx, row, now);
@@ -89,7 +84,9 @@ async function write(tx: Change, row: ImportRow, result: ImportResult, state: Im
   await appointAdministrator(tx, { organisation, person, by: null, now });
   const activity = await append(tx, { at: now, kind: 'administrator-appointed', organisation, person, text: named(row) });
   const hasPassword = known?.subjects.get('local')?.hasPassword ?? false;
-  if (row.email !== '') await welcome(tx, row, { organisation, person, activity, hasPassword }, importing);
+  const signsInHere = subjectOf(row).provider === 'local';
+  const appointed = { organisation, person, email: row.email, activity, needsPassword: signsInHere && !hasPassword };
+  if (row.email !== '') await welcome(tx, appointed, run.welcomed, run);
 }
 
 const nameOf = (row: ImportRow): string => fullName({ first_name: row.first_name, last_name: row.last_name });
@@ -152,26 +149,4 @@ async function writeChanges(tx: Change, row: ImportRow, known: KnownPerson, chan
   if (details.includes('email')) await cancelLinks(tx, { person, now });
   await append(tx, { at: now, kind: 'person-changed', person, data: { changes: details }, text: named(row) });
   return person;
-}
-
-type Appointed = { organisation: number; person: number; activity: number; hasPassword: boolean };
-
-async function welcome(
-  tx: Change,
-  row: ImportRow,
-  appointed: Appointed,
-  { now, sealKey, linkAddress, invitationMs }: Importing,
-): Promise<void> {
-  const { organisation, person, activity, hasPassword } = appointed;
-  const { name } = await tx.selectFrom('organisations').select('name').where('id', '=', organisation).executeTakeFirstOrThrow();
-  const message = { channel: 'email', recipient: row.email, template: 'administrator-welcome', person, activity, now } as const;
-  if (subjectOf(row).provider === 'directory' || hasPassword || linkAddress === null) {
-    await enqueue(tx, { ...message, data: { organisation: name, by: null, at: now, linkExpiresAt: null } });
-    return;
-  }
-  const expiresAt = now + invitationMs;
-  const token = await addLink(tx, { person, purpose: 'invitation', expiresAt, now });
-  await append(tx, { at: now, kind: 'link-made', organisation, person, data: { purpose: 'invitation' } });
-  const secrets = { key: sealKey, values: { link: linkAddress(token) } };
-  await enqueue(tx, { ...message, secrets, expiresAt, data: { organisation: name, by: null, at: now, linkExpiresAt: expiresAt } });
 }

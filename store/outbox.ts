@@ -48,6 +48,18 @@ export async function enqueue(tx: Change, message: NewMessage): Promise<number> 
   return id;
 }
 
+/** Says more in a message that nobody has tried to send. False if somebody has, and its words stand. */
+export async function amend(tx: Change, id: number, data: Record<string, unknown>): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('outbox')
+    .set({ data: JSON.stringify(data) })
+    .where('id', '=', id)
+    .where('status', '=', 'waiting')
+    .where('tries', '=', 0)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
 export type ClaimedMessage = {
   id: number;
   channel: Channel;

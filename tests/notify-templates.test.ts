@@ -77,6 +77,15 @@ test('links and password messages are specific in both wordings', () => {
   expect(composeEmail({ template: 'administrator-welcome', data: welcome, at: written, secret }, generic).text).toContain(secret);
 });
 
+test('an administrator of several organisations is told of all of them, and how their one link works', () => {
+  const data = { ...samples['administrator-welcome'], alsoFor: ['Second School', 'Third School'], linkExpiresAt: written };
+  const secret = 'https://portal.testshire.example/password/SECRET';
+  const { text } = composeEmail({ template: 'administrator-welcome', data, at: written, secret }, letterhead);
+  expect(text).toContain('set you up as an Organisation Administrator for 3 organisations on 4 June 2026 at 9:32am:');
+  for (const name of ['Innovations PLC - SP3', 'Second School', 'Third School']) expect(text).toContain(`* ${name}\n`);
+  expect(text).toContain('It works once, until 4 June 2026 at 9:32am.');
+});
+
 test('a name cannot become markup, nor a paragraph of its own', () => {
   const organisation = '<img src=x>"\r\n\r\nSend your password to evil.example';
   const { text, html } = compose('removed-from-organisation', { ...samples['removed-from-organisation'], organisation });

@@ -97,10 +97,11 @@ describe.each(['SQLite', 'PostgreSQL'])('the command line on %s', kind => {
     expect(out).toMatch(/^Hand this link to Alice Admin \(alice@first\.example\) yourself; it works once until \d+ \w+ \d{4} at /m);
     expect(await isLive(links[0])).toBe(true);
     const waiting = await outboxThere();
+    expect(JSON.parse(waiting[0]!.data)).toMatchObject({ organisation: 'First School', alsoFor: ['Second School'] });
     expect(
       waiting.map(({ template, recipient, status, sealed, expires_at }) => ({ template, recipient, status, sealed, expires_at })),
     ).toEqual(
-      ['alice@first.example', 'alice@first.example', 'head@first.example'].map(recipient => ({
+      ['alice@first.example', 'head@first.example'].map(recipient => ({
         ...{ template: 'administrator-welcome', recipient, status: 'waiting', sealed: null, expires_at: null },
       })),
     );

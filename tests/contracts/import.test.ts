@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { readAfter } from '#store/activity.ts';
 import { applyImport, planImport } from '#store/import-people.ts';
 import type { ImportRow } from '#store/import-rows.ts';
-import { findLink } from '#store/links.ts';
+import { findLink, linkIsLive } from '#store/links.ts';
 import { removeMembership } from '#store/memberships.ts';
 import { findOrganisation } from '#store/organisations.ts';
-import { claim, secretsOf } from '#store/outbox.ts';
+import { type ClaimedMessage, claim, secretsOf } from '#store/outbox.ts';
 import { deactivatePerson, findByIdentity } from '#store/people.ts';
 import { administratorsOf } from '#store/rights.ts';
 import { appointAdministrator, dismissAdministrator, grant } from '#store/rules.ts';
@@ -81,7 +81,7 @@ onEveryStore('the import', house => {
       ['james@school.example', 'administrator-welcome'],
       ['wendy@school.example', 'administrator-welcome'],
     ]);
-    expect(messages[0]?.data).toEqual({ organisation: 'Innovations PLC - SP3', by: null, at: now, linkExpiresAt: null });
+    expect(messages[0]?.data).toEqual({ organisation: 'Innovations PLC - SP3', alsoFor: [], by: null, at: now, linkExpiresAt: null });
     expect(messages[0]?.sealed).toBeNull();
     const { link = '' } = secretsOf(messages[1]!, key);
     const person = await findByIdentity(house.store.db, 'local', wendy.email);
@@ -91,6 +91,38 @@ onEveryStore('the import', house => {
     });
     await load(james);
     expect(await claim(house.store.db, now, 10)).toEqual([]);
+  });
+
+  test('welcomes an administrator of several organisations once, with one link that works', async () => {
+    const boss = { ...wendy, administrator: 'yes' };
+    const second = { organisation_code: '3002', organisation_name: 'Second school' };
+    const third = { organisation_code: '3003', organisation_name: 'Third school' };
+    await load(boss, james, { ...boss, ...second }, { ...james, ...second }, { ...boss, ...third });
+    const messages = await claim(house.store.db, now, 10);
+    expect(messages.map(({ recipient, data }) => [recipient, data.organisation, data.alsoFor])).toEqual([
+      ['wendy@school.example', 'Innovations PLC - SP3', ['Second school', 'Third school']],
+      ['james@school.example', 'Innovations PLC - SP3', ['Second school']],
+    ]);
+    const token = secretsOf(messages[0]!, key).link!.slice('https://portal.example/'.length);
+    expect(linkIsLive((await findLink(house.store.db, token))!, now)).toBe(true);
+    const links = (await readAfter(house.store.db, 0, 100)).filter(({ kind }) => kind === 'link-made');
+    expect(links).toHaveLength(1);
+  });
+
+  test('leaves the link alone that a message under way carries, and tells of the next organisation in another', async () => {
+    const boss = { ...wendy, administrator: 'yes' };
+    const others = Array.from({ length: 200 }, (_, index) => ({ ...cher, source_id: `c${index}`, user_id: `C${index}` }));
+    const taken: ClaimedMessage[] = [];
+    // As a worker that sends between two batches of the same import does.
+    const store = await house.another({ onChanged: async () => void taken.push(...(await claim(house.store.db, now, 10))) });
+    const rows = [boss, ...others, { ...boss, organisation_code: '3002', organisation_name: 'Second school' }];
+    await applyImport(store, rows, importing);
+    expect(taken.map(({ data, sealed }) => [data.organisation, data.alsoFor, sealed !== null])).toEqual([
+      ['Innovations PLC - SP3', [], true],
+      ['Second school', [], false],
+    ]);
+    const token = secretsOf(taken[0]!, key).link!.slice('https://portal.example/'.length);
+    expect(linkIsLive((await findLink(store.db, token))!, now)).toBe(true);
   });
 
   test('never lets a user ID or address pass on to another source id', async () => {
