@@ -136,3 +136,11 @@ export function liveFrom(service: Service): number {
 }
 
 export const serviceIsLive = (service: Service, now: number): boolean => liveFrom(service) <= now;
+
+/** The address people have as a bookmark, on the council's main site, if there is one; otherwise the portal's own. */
+export function signInAddressOf({ portal, sites }: Catalogue): string {
+  for (const site of sites) {
+    for (const [path, target] of site.bookmarks) if (target === '/sign-in') return site.origin + path;
+  }
+  return `${portal.origin}/sign-in`;
+}

@@ -1,5 +1,5 @@
 import closeWithGrace from 'close-with-grace';
-import { type Catalogue, readCatalogue } from '#config/catalogue.ts';
+import { readCatalogue, signInAddressOf } from '#config/catalogue.ts';
 import { readSettings, type Settings } from '#config/settings.ts';
 import { smtpTransport } from '#notify/email.ts';
 import { twilioTransport } from '#notify/text.ts';
@@ -61,14 +61,6 @@ async function start(settings: Settings): Promise<void> {
       ? (await import('./demo.ts')).demoWelcome(catalogue.portal.origin)
       : `The Services Portal is ready for ${catalogue.portal.origin}/`,
   );
-}
-
-/** The address people have as a bookmark, on the council's main site, if there is one; otherwise the portal's own. */
-function signInAddressOf({ portal, sites }: Catalogue): string {
-  for (const site of sites) {
-    for (const [path, target] of site.bookmarks) if (target === '/sign-in') return site.origin + path;
-  }
-  return `${portal.origin}/sign-in`;
 }
 
 function realTransports({ smtpUrl, mailFrom, twilio }: Settings) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { request as send } from 'undici';
-import type { Catalogue } from '#config/catalogue.ts';
+import { type Catalogue, signInAddressOf } from '#config/catalogue.ts';
 import { readSettings, type Settings } from '#config/settings.ts';
 import { type AppDeps, buildApp } from '#gateway/app.ts';
 import { prepareDemo } from '#gateway/demo.ts';
@@ -51,7 +51,7 @@ export async function startApp({ env = {}, change = deps => deps }: TestOptions 
   const deliverSoon = () => void worker?.deliverNow();
   const app = await buildApp(change({ settings, catalogue, store, feed, keys, directory, deliverSoon, now, log, addToPortal }));
   const { brand, portal } = catalogue;
-  const letterhead = { brand, portal, signInAddress: `${portal.origin}/sign-in`, wording: settings.wording };
+  const letterhead = { brand, portal, signInAddress: signInAddressOf(catalogue), wording: settings.wording };
   worker = startWorker({ store, transports, letterhead, sealKey: keys.seal, now, everyMs: 60_000, log: app.log });
   await app.listen({ port: settings.port, host: '127.0.0.1' });
 
