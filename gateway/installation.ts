@@ -55,8 +55,23 @@ export async function openFor(settings: Settings, kind: InstallationKind, option
   const began = await rememberValue(store.db, 'kind', kind);
   if (began === kind) return store;
   await store.close();
-  const [was, is] = began === 'demo' ? ['the demo', 'a real installation'] : ['a real installation', 'the demo'];
-  throw new InstallationFault(
-    `The data in ${settings.dataDir} belongs to ${was} and cannot be used for ${is}: set DATA_DIR to another folder.`,
-  );
+  throw new InstallationFault(sayForeign(settings, began, kind));
+}
+
+const kinds: Record<string, string> = { demo: 'the demo', real: 'a real installation' };
+
+/** The words for what data were begun as. */
+export const sayKind = (kind: string): string => kinds[kind] ?? kind;
+
+/** What to do about data of another kind of installation. Of the database's address only what holds no password is repeated. */
+export function sayForeign({ databaseUrl, dataDir }: Settings, began: string, kind: InstallationKind): string {
+  const [where, advice] = databaseUrl
+    ? [`the database ${placeOf(databaseUrl)}`, 'set DATABASE_URL to another database']
+    : [dataDir, 'set DATA_DIR to another folder'];
+  return `The data in ${where} belongs to ${sayKind(began)} and cannot be used for ${sayKind(kind)}: ${advice}.`;
+}
+
+function placeOf(url: string): string {
+  const { host, pathname } = new URL(url);
+  return host + pathname;
 }

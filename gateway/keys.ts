@@ -1,5 +1,5 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Settings } from '#config/settings.ts';
 
@@ -7,6 +7,10 @@ import type { Settings } from '#config/settings.ts';
 export type Keys = { session: Buffer[]; csrf: Buffer[]; code: Buffer; seal: Buffer };
 
 const FILE = 'session.key';
+
+export class KeyFault extends Error {
+  override name = 'KeyFault';
+}
 
 /** The keys of the settings, newest first, or the one that this installation made for itself and keeps beside its data. */
 export function loadKeys(settings: Pick<Settings, 'sessionKeys' | 'dataDir'>): Keys {
@@ -26,13 +30,41 @@ const derive = (master: Buffer, purpose: string) => Buffer.from(hkdfSync('sha256
 
 function ownKey(dataDir: string): string {
   const file = join(dataDir, FILE);
+  return keptKey(file) ?? makeKey(dataDir, file);
+}
+
+function keptKey(file: string): string | null {
+  const key = textOf(file)?.trim();
+  if (key === undefined) return null;
+  if (/^[A-Za-z0-9+/]{43}=$/.test(key)) return key;
+  throw new KeyFault(
+    `The key in ${file} is not 32 bytes in base64: restore the file from a backup, or delete it, which ends every session and breaks the links in e-mails not sent yet.`,
+  );
+}
+
+function textOf(file: string): string | undefined {
   try {
-    return readFileSync(file, 'utf8').trim();
+    return readFileSync(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
   }
-  mkdirSync(dataDir, { recursive: true });
-  const key = randomBytes(32).toString('base64');
-  writeFileSync(file, `${key}\n`, { mode: 0o600, flag: 'wx' });
-  return key;
+}
+
+/**
+ * The gateway and the command line may both find no key at the same moment. Each writes one under a name of its own, and the first
+ * to give it the real name wins; so nobody reads a file that is still being written.
+ */
+function makeKey(dataDir: string, file: string): string {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const own = `${file}.${randomBytes(6).toString('hex')}`;
+  writeFileSync(own, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx', flush: true });
+  try {
+    linkSync(own, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(own);
+  }
+  return keptKey(file) ?? makeKey(dataDir, file);
 }

@@ -91,7 +91,7 @@ test('the data of the demo and of a real installation are never taken for each o
   expect(explained.err).toMatch(/^The data in .* belongs to a real installation and cannot be used for the demo: .*\.$/);
   const checked = await portal(asDemo, ['check']);
   expect(checked.code).toBe(1);
-  expect(checked.err).toMatch(/^The data belong to a real installation and cannot be used for the demo: .*\.$/);
+  expect(checked.err).toMatch(/^The data in .* belongs to a real installation and cannot be used for the demo: .*\.$/);
 });
 
 test('check names every fault at once: of the settings, of the catalogue with its line, of the folder', async () => {

@@ -6,6 +6,7 @@ import { installationValue } from '#store/installation.ts';
 import { postgresDialect } from '#store/postgres.ts';
 import { sqliteDialect } from '#store/sqlite.ts';
 import type { Tables } from '#store/tables.ts';
+import { sayForeign, sayKind } from '../installation.ts';
 import { type Command, exits, readArguments, type Surroundings } from './command.ts';
 import { catalogueOf, databaseFile, folderFault, kindOf } from './workplace.ts';
 
@@ -67,13 +68,8 @@ async function sayData(settings: Settings, faults: string[]): Promise<string> {
   });
   if (began === undefined) return `Data: ${where}.`;
   if (began === null) return `Data: ${where}, empty so far.`;
-  const names: Record<string, string> = { demo: 'the demo', real: 'a real installation' };
-  if (began !== kindOf(settings)) {
-    faults.push(
-      `The data belong to ${names[began] ?? began} and cannot be used for ${names[kindOf(settings)]}: set DATA_DIR to another folder.`,
-    );
-  }
-  return `Data: ${where}, of ${names[began] ?? began}.`;
+  if (began !== kindOf(settings)) faults.push(sayForeign(settings, began, kindOf(settings)));
+  return `Data: ${where}, of ${sayKind(began)}.`;
 }
 
 /** What the data were begun as, null if not yet. Opened without bringing tables up to date: checking must change nothing. */

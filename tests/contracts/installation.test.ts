@@ -1,0 +1,40 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readSettings } from '#config/settings.ts';
+import { InstallationFault, openFor } from '#gateway/installation.ts';
+import { emptyPlace, portal } from '#tests/command-line-steps.ts';
+import { type Postgres, startPostgres } from '#tests/servers.ts';
+
+let postgres: Postgres;
+beforeAll(async () => {
+  postgres = await startPostgres();
+});
+afterAll(() => postgres.stop());
+
+/** An address with a password in both of the places where one may stand. */
+function withPasswords(url: string): string {
+  const address = new URL(url);
+  address.password ||= 'a-password-to-hide';
+  address.searchParams.set('application_name', 'another-to-hide');
+  return address.href;
+}
+
+describe.each(['SQLite', 'PostgreSQL'])('data of the other kind of installation on %s', kind => {
+  test('are refused in one sentence that names their place and no password', async () => {
+    const url = kind === 'PostgreSQL' ? withPasswords(await postgres.freshDatabase()) : undefined;
+    const place = emptyPlace(url);
+    const settings = readSettings(place.env);
+    mkdirSync(settings.dataDir);
+    const began = await openFor(settings, 'demo', { now: Date.now });
+    await began.close();
+    const { host, pathname } = new URL(url ?? 'file:///');
+    const [where, advice] = url
+      ? [`the database ${host}${pathname}`, 'DATABASE_URL to another database']
+      : [settings.dataDir, 'DATA_DIR to another folder'];
+    const sentence = `The data in ${where} belongs to the demo and cannot be used for a real installation: set ${advice}.`;
+    await expect(openFor(settings, 'real', { now: Date.now })).rejects.toThrow(new InstallationFault(sentence));
+    for (const command of [['subscribe', 'S1', 'efs'], ['check']]) expect((await portal(place.env, command)).err).toBe(sentence);
+    expect(sentence).not.toMatch(/to-hide/);
+    rmSync(place.dir, { recursive: true });
+  });
+});
