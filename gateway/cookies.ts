@@ -81,4 +81,12 @@ function findCookie(header: string | undefined, name: string): string | null {
 }
 
 /** Without the spaces a header may have. `trim` takes U+00A0 too, behind which a neighbouring host can hide a `__Host-` name from browsers. */
-const unpadded = (text: string) => text.replace(/^[ \t]+|[ \t]+$/g, '');
+function unpadded(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text, start)) start += 1;
+  while (end > start && isBlank(text, end - 1)) end -= 1;
+  return text.slice(start, end);
+}
+
+const isBlank = (text: string, index: number) => text[index] === ' ' || text[index] === '\t';

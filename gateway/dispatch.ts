@@ -3,7 +3,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Dispatcher } from 'undici';
 import { codeOfFailure, type ForwardDeps, type Route } from './forward.ts';
-import { requestHeaders, responseHeaders } from './headers.ts';
+import { requestHeaders, responseHeaders, valuesOf } from './headers.ts';
 import type { LiveConnections } from './live.ts';
 import type { Upstream, Waiting } from './upstreams.ts';
 
@@ -59,6 +59,8 @@ function bodyOf({ raw, headers }: FastifyRequest): Readable | null {
   return body;
 }
 
+const SMALL = 16 * 1024;
+
 /** One request on its way, and its answer: what undici tells of it, in the order in which it does. */
 class Exchange implements Dispatcher.DispatchHandler, Waiting {
   readonly since = performance.now();
@@ -71,6 +73,7 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
   #abort: ((error: Error) => void) | null = null;
   #over = false;
   #resume: (() => void) | null = null;
+  #length = Number.NaN;
 
   constructor(request: FastifyRequest, reply: FastifyReply, route: Route, live: LiveConnections, upstream: Upstream) {
     this.#request = request;
@@ -79,7 +82,7 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
     this.#route = route;
     this.#live = live;
     this.#upstream = upstream;
-    reply.raw.once('close', () => this.#leave());
+    reply.raw.on('close', () => this.#leave());
   }
 
   /** The browser has everything, or has gone: in that case the legacy server need not go on. */
@@ -111,7 +114,8 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
     this.#response.writeHead(status, reason, headers);
     this.#reply.hijack();
     this.#resume = resume;
-    if (isEndless(received)) {
+    this.#length = Number(valuesOf(received, 'content-length') || Number.NaN);
+    if (valuesOf(received, 'content-type').startsWith('text/event-stream')) {
       this.#live.add(this.#request, () => this.#request.raw.socket.destroy());
       this.#response.flushHeaders();
     }
@@ -119,6 +123,11 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
   }
 
   onData(chunk: Buffer): boolean {
+    if (chunk.length === this.#length && chunk.length <= SMALL) {
+      // As text it leaves in one piece with its headers: a third less work for a small page than two buffers.
+      this.#response.end(chunk.toString('latin1'), 'latin1');
+      return true;
+    }
     if (this.#response.write(chunk)) return true;
     this.#response.once('drain', this.#resume!);
     return false;
@@ -126,7 +135,7 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
 
   onComplete(): void {
     this.#over = true;
-    this.#response.end();
+    if (!this.#response.writableEnded) this.#response.end();
   }
 
   onError(error: Error): void {
@@ -148,11 +157,4 @@ function textOf(raw: Buffer[]): string[] {
   const text = new Array<string>(raw.length);
   for (let index = 0; index < raw.length; index += 1) text[index] = raw[index]!.toString('latin1');
   return text;
-}
-
-function isEndless(headers: string[]): boolean {
-  for (let index = 0; index < headers.length; index += 2) {
-    if (headers[index]!.toLowerCase() === 'content-type') return headers[index + 1]!.startsWith('text/event-stream');
-  }
-  return false;
 }

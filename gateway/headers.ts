@@ -18,14 +18,12 @@ export type Identity = {
 /** What is known of the request besides its headers. */
 export type RequestFacts = {
   /** From `identityHeaders`. */
-  identity: Headers | null;
+  identity: readonly string[] | null;
   host: string;
   protocol: 'http' | 'https';
   clientAddress: string;
   ownCookies: ReadonlySet<string>;
 };
-
-export type Headers = Record<string, string | string[]>;
 
 const HOP_BY_HOP = new Set([
   'connection',
@@ -48,6 +46,9 @@ const CLAIMS =
 const WORDS =
   /^x-(?:[a-z0-9-]+-)?(?:user|username|userid|userinfo|email|groups?|roles?|login|identity|principal|subject|claims?|oidc|saml|jwt|oauth|id-token|access-token|consumer|host)(?:-|$)/;
 
+// Written anew for every request. Node has answered `Expect: 100-continue` by now, and undici refuses to send it.
+const OURS = new Set(['host', 'cookie', 'expect']);
+
 const KEPT_VERDICTS = 1_000;
 const verdicts = new Map<string, boolean>();
 
@@ -55,8 +56,7 @@ const verdicts = new Map<string, boolean>();
 function endsHere(name: string): boolean {
   const known = verdicts.get(name);
   if (known !== undefined) return known;
-  // Node has answered `Expect: 100-continue` by now, and undici refuses to send it.
-  const verdict = HOP_BY_HOP.has(name) || name === 'expect' || name === 'cookie' || looksLikeClaim(name);
+  const verdict = HOP_BY_HOP.has(name) || OURS.has(name) || looksLikeClaim(name);
   if (verdicts.size < KEPT_VERDICTS) verdicts.set(name, verdict);
   return verdict;
 }
@@ -67,37 +67,42 @@ function looksLikeClaim(name: string): boolean {
   return CLAIMS.test(plain) || WORDS.test(plain);
 }
 
-/** Headers for the legacy server: the client's, less what is ours or could pose as ours, plus who the gateway says is there. */
-export function requestHeaders(incoming: IncomingHttpHeaders, facts: RequestFacts): Headers {
+/**
+ * Headers for the legacy server: the client's, less what is ours or could pose as ours, plus who the gateway says is there.
+ * @returns name, value, name, value, …; no name of ours stands there twice, since none of the client's gets here
+ */
+export function requestHeaders(incoming: IncomingHttpHeaders, facts: RequestFacts): string[] {
   const named = namedByConnection(incoming.connection);
-  const outgoing: Headers = {};
+  const outgoing = [
+    ...['host', facts.host],
+    ...['x-forwarded-for', facts.clientAddress],
+    ...['x-forwarded-proto', facts.protocol],
+    ...['x-forwarded-host', facts.host],
+  ];
   for (const name in incoming) {
     const value = incoming[name];
-    if (value !== undefined && !endsHere(name) && !named.has(name)) outgoing[name] = value;
+    if (value === undefined || endsHere(name) || named.has(name)) continue;
+    if (typeof value === 'string') outgoing.push(name, value);
+    else for (const one of value) outgoing.push(name, one);
   }
   const cookie = withoutCookies(incoming.cookie, facts.ownCookies);
-  if (cookie) outgoing.cookie = cookie;
-
-  outgoing.host = facts.host;
-  outgoing['x-forwarded-for'] = facts.clientAddress;
-  outgoing['x-forwarded-proto'] = facts.protocol;
-  outgoing['x-forwarded-host'] = facts.host;
-  if (facts.identity) Object.assign(outgoing, facts.identity);
+  if (cookie) outgoing.push('cookie', cookie);
+  if (facts.identity) outgoing.push(...facts.identity);
   return outgoing;
 }
 
-/** Who is there, as the legacy page reads it. */
-export function identityHeaders(identity: Identity): Headers {
-  const headers: Headers = {
-    'remote-user': headerText(identity.userId),
-    'remote-name': headerText(identity.name),
-    'remote-groups': headerText(identity.organisationCode),
-    'portal-organisation': headerText(identity.organisationName),
-    'portal-organisation-code': headerText(identity.organisationCode),
-    'portal-service': headerText(identity.service),
+/** Who is there, as the legacy page reads it: name, value, name, value, … */
+export function identityHeaders(identity: Identity): string[] {
+  const headers = {
+    'remote-user': identity.userId,
+    'remote-name': identity.name,
+    'remote-email': identity.email,
+    'remote-groups': identity.organisationCode,
+    'portal-organisation': identity.organisationName,
+    'portal-organisation-code': identity.organisationCode,
+    'portal-service': identity.service,
   };
-  if (identity.email) headers['remote-email'] = headerText(identity.email);
-  return headers;
+  return Object.entries(headers).flatMap(([name, value]) => (value === null ? [] : [name, headerText(value)]));
 }
 
 /** Header values are ASCII: anything else, and the percent sign itself, goes as percent-encoded UTF-8. */
@@ -115,12 +120,20 @@ const NONE: ReadonlySet<string> = new Set();
 
 /** The cookie header without the named cookies; cut at every semicolon, quoted or not, so that no quoting hides one of ours. */
 export function withoutCookies(header: string | undefined, names: ReadonlySet<string>): string {
-  if (!header) return '';
-  return header
-    .split(';')
-    .map(pair => pair.trim())
-    .filter(pair => pair !== '' && !names.has((pair.split('=', 1)[0] ?? '').trim()))
-    .join('; ');
+  let kept = '';
+  for (let start = 0; header && start <= header.length; ) {
+    const semicolon = header.indexOf(';', start);
+    const end = semicolon < 0 ? header.length : semicolon;
+    const pair = header.slice(start, end).trim();
+    if (pair !== '' && !names.has(nameIn(pair))) kept += kept === '' ? pair : `; ${pair}`;
+    start = end + 1;
+  }
+  return kept;
+}
+
+function nameIn(pair: string): string {
+  const equals = pair.indexOf('=');
+  return equals < 0 ? pair : pair.slice(0, equals).trim();
 }
 
 /** What is known of an answer besides its headers; the same for every answer of a page. */
@@ -163,7 +176,7 @@ export function responseHeaders(incoming: readonly string[], facts: ResponseFact
 }
 
 /** Every value of a header, joined as RFC 9110 §5.3 joins them. */
-function valuesOf(headers: readonly string[], name: string): string {
+export function valuesOf(headers: readonly string[], name: string): string {
   let joined = '';
   for (let index = 0; index < headers.length; index += 2) {
     const candidate = headers[index]!;

@@ -32,7 +32,7 @@ export async function addHttpProxy(
       getUpstream: request => (request as FastifyRequest).page!.upstream,
       // By default a GET answered 503 is sent again, ten times.
       retryDelay: () => null,
-      rewriteRequestHeaders: request => requestHeaders(request.headers, route.requestFacts(request as FastifyRequest)),
+      rewriteRequestHeaders: request => grouped(requestHeaders(request.headers, route.requestFacts(request as FastifyRequest))),
       rewriteHeaders: (headers, request) => answerHeaders(headers, request as unknown as FastifyRequest),
       onError: (reply, { error }: { error: Error & { statusCode?: number } }) => route.trouble(reply.request as FastifyRequest, reply as FastifyReply, error.statusCode === 504 ? 'upstream-slow' : codeOfFailure(error), error.message),
     },

@@ -43,10 +43,11 @@ export function createServer({ settings, sites, refuse, log }: ServerDeps): Fast
 export function addFirstChecks(app: FastifyInstance, deps: { answers: Answers; sites: Sites; catalogue: Catalogue }): void {
   const { answers, sites, catalogue } = deps;
   const secure = catalogue.portal.origin.startsWith('https:');
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, next) => {
     const fault = faultOf(request, sites);
-    if (fault) return answers.problem(request, reply, fault);
-    if (secure && request.protocol !== 'https') return toHttps(request, reply, deps);
+    if (fault) answers.problem(request, reply, fault);
+    else if (secure && request.protocol !== 'https') toHttps(request, reply, deps);
+    else next();
   });
   app.setNotFoundHandler((request, reply) => answers.problem(request, reply, 'not-found'));
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
@@ -80,7 +81,8 @@ function faultOf(request: FastifyRequest, sites: Sites): ProblemCode | null {
   if (httpVersionMajor !== 1) return 'bad-request';
   if (rawHeaders.length > 2 * MOST_HEADERS) return 'too-many-headers';
   let hosts = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) if (rawHeaders[index]?.toLowerCase() === 'host') hosts += 1;
+  for (let index = 0; index < rawHeaders.length; index += 2)
+    if (rawHeaders[index]!.length === 4 && rawHeaders[index]!.toLowerCase() === 'host') hosts += 1;
   if (hosts !== 1 || !url.startsWith('/')) return 'bad-request';
   if (request.method === 'TRACE') return 'method-not-allowed';
   return sites.place(request.headers.host).kind === 'unknown' ? 'unknown-host' : null;

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Page, Site } from '#config/catalogue.ts';
+import type { Decision } from '#policies/decision.ts';
 import type { Answers } from './answers.ts';
 import { splitTarget } from './canonical-path.ts';
 import { wantsJson } from './client.ts';
@@ -7,7 +8,7 @@ import { addForwarding, type ForwardDeps } from './forward.ts';
 import type { Guard } from './guard.ts';
 import { addSiteHandOff, type HandOffDeps, sendToPortal } from './hand-off.ts';
 import type { Session, Sessions } from './sessions.ts';
-import type { Sites } from './sites.ts';
+import type { Found, Sites } from './sites.ts';
 import { isHandshake, tunnel } from './upgrade.ts';
 
 declare module 'fastify' {
@@ -28,11 +29,14 @@ export async function addSites(app: FastifyInstance, deps: SiteScopeDeps): Promi
     scope.addHook('onRoute', route => {
       route.constraints = { ...route.constraints, place: 'site' };
     });
-    scope.addHook('onRequest', async (request, reply) => {
+    scope.addHook('onRequest', (request, reply, next) => {
       const place = deps.sites.place(request.headers.host);
-      if (place.kind !== 'site') return deps.answers.problem(request, reply, 'unknown-host');
+      if (place.kind !== 'site') return void deps.answers.problem(request, reply, 'unknown-host');
       request.site = place.site;
-      if (request.routeOptions.config.rule === 'page') return judge(deps, place.site, request, reply);
+      if (request.routeOptions.config.rule !== 'page') return next();
+      const found = deps.sites.find(place.site, splitTarget(request.url).path);
+      if ('page' in found) return judge(deps, place.site, found.page, request, reply, next);
+      notAPage(deps, found, request, reply);
     });
     scope.addHook('onRequest', (request, reply, next) => (request.page && isHandshake(request) ? tunnel(request, reply, route) : next()));
     addSiteHandOff(scope, deps);
@@ -40,25 +44,45 @@ export async function addSites(app: FastifyInstance, deps: SiteScopeDeps): Promi
   });
 }
 
-async function judge(deps: SiteScopeDeps, site: Site, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
-  const { path, query } = splitTarget(request.url);
-  const found = deps.sites.find(site, path);
-  if ('refused' in found) return deps.answers.problem(request, reply, 'bad-request');
-  if ('portalPath' in found) return reply.redirect(deps.catalogue.portal.origin + found.portalPath, 302);
-  if ('missing' in found) return deps.answers.problem(request, reply, 'not-found');
-  if (isHandshake(request) && isForeign(request, site)) return deps.answers.problem(request, reply, 'form-from-elsewhere');
-
-  const { page } = found;
-  request.page = page;
-  request.signedIn = await deps.sessions.read(request.headers.cookie, site.host);
-  const decision = await deps.guard(site, page, request.signedIn);
-  if (decision.outcome === 'sign-in') return askToSignIn(deps, site, request, reply);
-  if (decision.outcome !== 'allow') return deps.answers.denied(request, reply, { decision, site, page, session: request.signedIn! });
-  // An old login form must never send a password on: its address leads straight to where the login used to lead.
-  if (page.target !== null)
-    return reply.header('cache-control', 'no-store').redirect(page.target + query, request.method === 'GET' ? 302 : 303);
-  if (isHandshake(request)) deps.live.add(request, () => request.raw.socket.destroy());
+function notAPage({ answers, catalogue }: SiteScopeDeps, found: Found, request: FastifyRequest, reply: FastifyReply): void {
+  if ('portalPath' in found) reply.redirect(catalogue.portal.origin + found.portalPath, 302);
+  else answers.problem(request, reply, 'refused' in found ? 'bad-request' : 'not-found');
 }
+
+type Next = (error?: Error) => void;
+
+/** Who asks, and whether they may. Known sessions and rules are in memory, and then nothing here waits: a promise would cost as much as judging. */
+function judge(deps: SiteScopeDeps, site: Site, page: Page, request: FastifyRequest, reply: FastifyReply, next: Next): void {
+  if (isHandshake(request) && isForeign(request, site)) return void deps.answers.problem(request, reply, 'form-from-elsewhere');
+  request.page = page;
+  whenKnown(deps.sessions.read(request.headers.cookie, site.host), next, session => {
+    request.signedIn = session;
+    whenKnown(deps.guard(site, page, session), next, decision => carryOut(deps, decision, request, reply, next));
+  });
+}
+
+/** At once if it is known; a failure to find out ends the request, it never lets it through. */
+function whenKnown<T>(value: T | Promise<T>, next: Next, then: (value: T) => void): void {
+  if (value instanceof Promise) value.then(then).catch(next);
+  else then(value);
+}
+
+function carryOut(deps: SiteScopeDeps, decision: Decision, request: FastifyRequest, reply: FastifyReply, next: Next): void {
+  const site = request.site!;
+  const page = request.page!;
+  if (decision.outcome === 'sign-in') return void askToSignIn(deps, site, request, reply);
+  if (decision.outcome !== 'allow') {
+    deps.answers.denied(request, reply, { decision, site, page, session: request.signedIn! }).catch(next);
+    return;
+  }
+  // An old login form must never send a password on: its address leads straight to where the login used to lead.
+  if (page.target !== null) return void toTarget(page.target, request, reply);
+  if (isHandshake(request)) deps.live.add(request, () => request.raw.socket.destroy());
+  next();
+}
+
+const toTarget = (target: string, request: FastifyRequest, reply: FastifyReply) =>
+  reply.header('cache-control', 'no-store').redirect(target + splitTarget(request.url).query, request.method === 'GET' ? 302 : 303);
 
 /** Browsers let any website open a WebSocket and send our cookie with it (CVE-2026-133111). */
 const isForeign = ({ headers }: FastifyRequest, site: Site) => headers.origin !== undefined && headers.origin !== site.origin;

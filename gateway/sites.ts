@@ -20,6 +20,8 @@ export function normalHost(header: string | undefined): string | null {
 /** Our own addresses on every site (the hand-off); whatever a legacy server has there cannot be reached. */
 const RESERVED = '/.portal';
 
+const KEPT_SPELLINGS = 1_000;
+
 type Index = { exact: Map<string, Page>; prefix: Map<string, Page>; bookmarks: Map<string, string> };
 
 /** Builds the look-up of hosts and pages. Pages match on whole segments, the longest wins, ASCII case does not count. */
@@ -31,8 +33,17 @@ export function buildSites(catalogue: Catalogue): Sites {
     indexes.set(site, indexPages(site));
   }
   const unknown: Place = { kind: 'unknown' };
+  // Asked several times for every request, and browsers spell a host in few ways.
+  const spellings = new Map<string, Place>();
+  function place(hostHeader = ''): Place {
+    const known = spellings.get(hostHeader);
+    if (known) return known;
+    const found = places.get(normalHost(hostHeader) ?? '') ?? unknown;
+    if (found !== unknown && spellings.size < KEPT_SPELLINGS) spellings.set(hostHeader, found);
+    return found;
+  }
   return {
-    place: hostHeader => places.get(normalHost(hostHeader) ?? '') ?? unknown,
+    place,
     find: (site, path) => findPage(indexes.get(site)!, path),
   };
 }

@@ -45,7 +45,7 @@ export function tunnel(request: FastifyRequest, reply: FastifyReply, route: Rout
     ...direct,
     method: 'GET',
     path: request.raw.url ?? '/',
-    headers: { ...requestHeaders(request.headers, route.requestFacts(request)), connection: 'Upgrade', upgrade: 'websocket' },
+    headers: [...requestHeaders(request.headers, route.requestFacts(request)), 'Connection', 'Upgrade', 'Upgrade', 'websocket'],
   });
   const leave = () => handshake.destroy();
   near.once('close', leave);

@@ -16,7 +16,7 @@ export type FreshCache<K, V> = {
 
 export type FreshCacheOptions<K, V> = {
   load(key: K): Promise<V>;
-  /** How many values are kept; the longest unused goes first. */
+  /** How many values are kept at most; those not used for longest go first, half of them at a time, so count on half. */
   max: number;
   /** False for a value that should be answered but not kept, such as "there is no such thing". */
   keep?: (value: V) => boolean;
@@ -34,17 +34,31 @@ export class OvertakenFault extends Error {
 
 /** Builds a bounded cache with one load at a time per key. Rejections of `load` reach the callers and are not kept. */
 export function createFreshCache<K, V extends NonNullable<unknown> | null>(options: FreshCacheOptions<K, V>): FreshCache<K, V> {
-  const kept = new Map<K, V>();
+  // Two generations instead of an order of use: a hit on a recent value, which is nearly every one, then moves nothing.
+  let recent = new Map<K, V>();
+  let older = new Map<K, V>();
   const flights = new Map<K, Flight<K, V>>();
 
   function keep(key: K, value: V): void {
     if (options.keep && !options.keep(value)) return;
-    kept.set(key, value);
-    if (kept.size <= options.max) return;
-    for (const oldest of kept.keys()) {
-      kept.delete(oldest);
-      break;
-    }
+    older.delete(key);
+    recent.set(key, value);
+    if (recent.size * 2 < options.max) return;
+    older = recent;
+    recent = new Map();
+  }
+
+  function known(key: K): V | undefined {
+    const value = recent.get(key);
+    if (value !== undefined) return value;
+    const old = older.get(key);
+    if (old !== undefined) keep(key, old);
+    return old;
+  }
+
+  function forget(key: K): void {
+    recent.delete(key);
+    older.delete(key);
   }
 
   async function land(key: K, flight: Flight<K, V>): Promise<V> {
@@ -71,11 +85,11 @@ export function createFreshCache<K, V extends NonNullable<unknown> | null>(optio
 
   async function load(key: K): Promise<V> {
     for (let loads = 0; loads < maxLoads; loads++) {
-      const known = kept.get(key);
-      if (known !== undefined) return known;
+      const value = known(key);
+      if (value !== undefined) return value;
       const flight = flights.get(key) ?? start(key);
-      const value = await flight.landed;
-      if (!flight.spoiled) return value;
+      const landed = await flight.landed;
+      if (!flight.spoiled) return landed;
     }
     throw new OvertakenFault('the value changed every time while it was being read');
   }
@@ -93,30 +107,28 @@ export function createFreshCache<K, V extends NonNullable<unknown> | null>(optio
 
   return {
     get(key) {
-      const known = kept.get(key);
-      if (known === undefined) return load(key);
-      kept.delete(key);
-      kept.set(key, known);
-      return known;
+      const value = known(key);
+      return value === undefined ? load(key) : value;
     },
     drop(key) {
-      kept.delete(key);
+      forget(key);
       const flight = flights.get(key);
       if (flight) spoil(key, flight);
     },
     dropAll() {
-      kept.clear();
+      recent.clear();
+      older.clear();
       for (const [key, flight] of flights) spoil(key, flight);
     },
     dropWhere(concerns) {
-      for (const [key, value] of kept) if (concerns(key, value)) kept.delete(key);
+      for (const generation of [recent, older]) for (const [key, value] of generation) if (concerns(key, value)) generation.delete(key);
       for (const [key, flight] of flights) suspect(key, flight, concerns);
     },
     discard(key, value) {
-      if (kept.get(key) === value) kept.delete(key);
+      if ((recent.get(key) ?? older.get(key)) === value) forget(key);
     },
-    size: () => kept.size,
+    size: () => recent.size + older.size,
     loading: () => flights.size,
-    values: () => kept.values(),
+    values: () => [...recent.values(), ...older.values()],
   };
 }

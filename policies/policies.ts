@@ -45,7 +45,7 @@ const maxRuns = 3;
 export function createPolicies(deps: PoliciesDeps): Policies {
   const cache = createFreshCache<Domain, Rights>({
     load: async domain => buildRights(domain, await deps.factsOf(domain), deps.now()),
-    max: deps.maxEnforcers ?? 2_500,
+    max: deps.maxEnforcers ?? 5_000,
     // An organisation nobody belongs to may be an invented one: remembering it would let anybody fill the memory.
     keep: rights => rights.facts.people.size > 0,
   });

@@ -125,16 +125,19 @@ test('a failed load reaches all who wait, is not kept, and the next one who asks
   expect(await again).toMatchObject({ read: 2 });
 });
 
-test('the longest unused value goes first and the size stays bounded', async () => {
+test('what was not used for longest goes first and the size stays bounded', async () => {
   let loads = 0;
-  const cache = createFreshCache({ load: async (key: string) => `${key}${++loads}`, max: 3 });
-  for (const key of ['a', 'b', 'c']) await cache.get(key);
+  const cache = createFreshCache({ load: async (key: string) => `${key}${++loads}`, max: 6 });
+  for (const key of ['a', 'b', 'c', 'd']) await cache.get(key);
   expect(cache.get('a')).toBe('a1');
-  await cache.get('d');
+  for (const key of ['e', 'f']) await cache.get(key);
   expect(cache.get('a')).toBe('a1');
   expect(cache.get('b')).toBeInstanceOf(Promise);
-  for (let key = 0; key < 500; key++) await cache.get(`k${key}`);
-  expect(cache.size()).toBe(3);
+  for (let key = 0; key < 500; key++) {
+    await cache.get(`k${key}`);
+    expect(cache.size()).toBeLessThanOrEqual(6);
+  }
+  expect(cache.size()).toBeGreaterThanOrEqual(3);
 });
 
 test('a value not worth keeping is answered and leaves nothing behind; null is a value like others', async () => {

@@ -7,7 +7,7 @@ import {
   headerText,
   type Identity,
   identityHeaders,
-  requestHeaders,
+  requestHeaders as requestPairs,
   responseFacts,
   responseHeaders,
   withoutCookies,
@@ -38,6 +38,16 @@ function received(headers: readonly (readonly [string, string])[]): IncomingMess
   message._addHeaderLines(flat, flat.length);
   return message.headers;
 }
+
+/** The headers for the legacy server by name, of which none may stand there twice. */
+function requestHeaders(...question: Parameters<typeof requestPairs>): Record<string, string> {
+  const outgoing = pairs(requestPairs(...question));
+  expect(new Set(outgoing.map(([name]) => name)).size).toBe(outgoing.length);
+  return Object.fromEntries(outgoing);
+}
+
+const pairs = (flat: string[]): [string, string][] =>
+  Array.from({ length: flat.length / 2 }, (_, index) => [flat[2 * index]!, flat[2 * index + 1]!]);
 
 /** How servers behind us may spell a header's name before they look for it: CGI and FastCGI, WSGI, PHP. */
 const folded = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, '-');
@@ -256,6 +266,3 @@ describe('headers for the browser', () => {
     expect(responseHeaders(received, answer)).toEqual(['Server', 'old', 'cache-control', 'private, no-cache']);
   });
 });
-
-const pairs = (flat: string[]): [string, string][] =>
-  Array.from({ length: flat.length / 2 }, (_, index) => [flat[2 * index]!, flat[2 * index + 1]!]);

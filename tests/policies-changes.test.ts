@@ -191,8 +191,11 @@ test('the rules of a bounded number of organisations are kept, and what is remem
   );
   domains['o:1'] = facts([], Object.fromEntries(Array.from({ length: 6_000 }, (_, at) => [at + 1, 'active' as const])));
   const { policies } = policiesOver(domains, { maxEnforcers: 10 });
-  for (let organisation = 1; organisation <= 40; organisation++) await policies.decide({ ...question, organisation });
-  expect(policies.sizes().enforcers).toBe(10);
+  for (let organisation = 1; organisation <= 40; organisation++) {
+    await policies.decide({ ...question, organisation });
+    expect(policies.sizes().enforcers).toBeLessThanOrEqual(10);
+  }
+  expect(policies.sizes().enforcers).toBeGreaterThanOrEqual(5);
   policies.changed('all');
   for (let person = 1; person <= 6_000; person++) await policies.decide({ ...question, organisation: 1, person });
   expect(policies.sizes().remembered).toBeLessThanOrEqual(5_000);
