@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Settings } from '#config/settings.ts';
 
 /** One secret, several purposes: each purpose gets a key of its own (HKDF, RFC 5869), so that none can stand in for another. */
-export type Keys = { session: Buffer[]; csrf: Buffer[]; code: Buffer; seal: Buffer };
+export type Keys = { session: Buffer[]; csrf: Buffer[]; code: Buffer; seal: Buffer; unseal: Buffer[] };
 
 const FILE = 'session.key';
 
@@ -23,6 +23,7 @@ export function loadKeys(settings: Pick<Settings, 'sessionKeys' | 'dataDir'>): K
     csrf: masters.map(master => derive(master, 'form token')),
     code: derive(newest, 'security code'),
     seal: derive(newest, 'outbox secret'),
+    unseal: masters.map(master => derive(master, 'outbox secret')),
   };
 }
 

@@ -37,7 +37,7 @@ async function start(settings: Settings): Promise<void> {
   });
   report = error => app.log.error({ err: error }, 'background work failed');
   const worker = startWorker({
-    ...{ store, now, sealKey: keys.seal, everyMs: OUTBOX_EVERY_MS, log: app.log },
+    ...{ store, now, sealKeys: keys.unseal, everyMs: OUTBOX_EVERY_MS, log: app.log },
     transports: settled?.transports ?? realTransports(settings),
     letterhead: { brand: catalogue.brand, portal: catalogue.portal, signInAddress: signInAddressOf(catalogue), wording: settings.wording },
   });

@@ -7,11 +7,11 @@ import { composeEmail, composeText } from './templates.ts';
 /** What a message was sealed with: `link` is a whole address on the portal, `code` six digits. */
 export type Secrets = { link?: string; code?: string };
 
-type Sending = { transports: Transports; letterhead: Letterhead; sealKey: Uint8Array };
+type Sending = { transports: Transports; letterhead: Letterhead; sealKeys: readonly Uint8Array[] };
 
 /** Opens, writes and sends one message. Throws RefusedForGood when it can never be sent; no error repeats its code or link. */
 export async function sendMessage(message: ClaimedMessage, sending: Sending): Promise<void> {
-  const secrets: Secrets = secretsOf(message, sending.sealKey);
+  const secrets: Secrets = secretsOf(message, ...sending.sealKeys);
   try {
     await (message.channel === 'email' ? sendEmail(message, secrets, sending) : sendText(message, secrets, sending));
   } catch (error) {
@@ -53,8 +53,12 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** A mail server may quote the link it dislikes, whole or in part, in its refusal; and the refusal is kept. */
+/** A mail server may quote the link it dislikes in its refusal, cut short or broken over lines; and the refusal is kept. */
 function withoutSecrets(reason: string, { link, code }: Secrets): string {
-  const parts = [link, ...(link?.match(/[\w-]{16,}/g) ?? []), code];
-  return parts.reduce<string>((text, secret) => (secret ? text.replaceAll(secret, '[secret]') : text), reason);
+  const pieces = (link?.match(/[\w-]{16,}/g) ?? []).flatMap(piecesOf);
+  const known = [link, code].reduce<string>((text, secret) => (secret ? text.replaceAll(secret, '[secret]') : text), reason);
+  return known.replace(/[\w-]{8,}/g, word => (pieces.some(piece => word.includes(piece)) ? '[secret]' : word));
 }
+
+/** Every eight characters in a row: fewer say too little to be of use to anybody. */
+const piecesOf = (token: string): string[] => Array.from({ length: token.length - 7 }, (_, from) => token.slice(from, from + 8));

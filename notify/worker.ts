@@ -1,5 +1,5 @@
 import type { Store } from '#store/database.ts';
-import { type ClaimedMessage, claim, markFailed, markSent } from '#store/outbox.ts';
+import { type ClaimedMessage, claim, giveUpExpired, markFailed, markSent } from '#store/outbox.ts';
 import type { Channel } from '#store/tables.ts';
 import { RefusedForGood, type Transports } from './delivery.ts';
 import { holdBack } from './holding.ts';
@@ -15,7 +15,8 @@ export type WorkerDeps = {
   store: Store;
   transports: Transports;
   letterhead: Letterhead;
-  sealKey: Uint8Array;
+  /** Newest first: what was sealed before a change of keys must be sent after it. */
+  sealKeys: readonly Uint8Array[];
   now: () => number;
   everyMs: number;
   log: { warn(fields: object, message: string): void };
@@ -69,6 +70,8 @@ export function startWorker(deps: WorkerDeps): Worker {
 
 async function deliverDue(deps: WorkerDeps, closed: () => boolean): Promise<void> {
   const { store, transports, now } = deps;
+  for (const { id, ...message } of await giveUpExpired(store.db, now()))
+    deps.log.warn({ message: id, ...message, status: 'failed' }, 'a message was not sent before it expired');
   for (const channel of ['email', 'text'] as const) {
     if (transports[channel] === null) await holdBack(store.db, channel, now(), now() + HOLD_MS);
   }
@@ -100,9 +103,7 @@ async function deliver(message: ClaimedMessage, deps: WorkerDeps): Promise<Outco
     return { channel, result: 'sent' };
   }
   const refused = error instanceof RefusedForGood;
-  // A message that expires this very moment is given up and its secrets are wiped.
-  const attempt = refused ? { ...message, expiresAt: now() } : message;
-  const status = await markFailed(store.db, attempt, now(), error.message);
+  const status = await markFailed(store.db, message, now(), error.message, refused);
   const fields = { message: message.id, template: message.template, channel, tries: message.tries, status };
   deps.log.warn(fields, `a message was not sent: ${error.message}`);
   return { channel, result: refused ? 'refused' : 'not-now' };

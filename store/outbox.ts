@@ -1,11 +1,13 @@
 import { sql } from 'kysely';
 import { type Change, isPostgres } from './database.ts';
-import { seal, unseal } from './sealing.ts';
+import { seal, unsealWithAny } from './sealing.ts';
 import type { Channel, Reader } from './tables.ts';
 
 const second = 1_000;
 const hour = 3_600 * second;
 const emailPatience = 72 * hour;
+// So many tries fill those hours. Counted too, because a message may have waited for days before anybody could try it once.
+const triesOfPatience = 82;
 const longestError = 500;
 
 export type NewMessage = {
@@ -74,17 +76,13 @@ export type ClaimedMessage = {
   leasedUntil: number;
 };
 
-/** What was sealed into a message. Throws SealBroken when the key is another. */
-export function secretsOf({ template, recipient, sealed }: ClaimedMessage, key: Uint8Array): Record<string, string> {
-  return sealed === null ? {} : JSON.parse(unseal(key, purposeOf(template, recipient), sealed));
+/** What was sealed into a message, with any of the keys. Throws SealBroken when it was another. */
+export function secretsOf({ template, recipient, sealed }: ClaimedMessage, ...keys: Uint8Array[]): Record<string, string> {
+  return sealed === null ? {} : JSON.parse(unsealWithAny(keys, purposeOf(template, recipient), sealed));
 }
 
-/**
- * Leases up to `limit` messages that are due (or whose worker died) to the caller, oldest first, for `leaseMs`.
- * Expired ones are given up on the way.
- */
+/** Leases up to `limit` messages that are due (or whose worker died) to the caller, oldest first, for `leaseMs`. */
 export async function claim(db: Reader, now: number, limit: number, leaseMs = 60 * second): Promise<ClaimedMessage[]> {
-  await giveUpExpired(db, now);
   const leasedUntil = now + leaseMs;
   const rows = await db
     .updateTable('outbox')
@@ -99,6 +97,7 @@ export async function claim(db: Reader, now: number, limit: number, leaseMs = 60
             where.and([where('status', '=', 'sending'), where('leased_until', '<=', now)]),
           ]),
         )
+        .where(where => where.or([where('expires_at', 'is', null), where('expires_at', '>', now)]))
         .orderBy('id')
         .limit(limit)
         .$if(isPostgres(db), query => query.modifyEnd(sql`for update skip locked`)),
@@ -122,12 +121,16 @@ export async function claim(db: Reader, now: number, limit: number, leaseMs = 60
     }));
 }
 
-async function giveUpExpired(db: Reader, now: number): Promise<void> {
-  await db
+export type GivenUp = { id: number; channel: Channel; template: string; tries: number };
+
+/** Gives up the messages that have expired, wipes their secrets, and says which they were: somebody waits for them. */
+export function giveUpExpired(db: Reader, now: number): Promise<GivenUp[]> {
+  return db
     .updateTable('outbox')
     .set({ status: 'failed', sealed: null, leased_until: null, last_error: 'It was not sent before it expired.' })
     .where('status', 'in', ['waiting', 'sending'])
     .where('expires_at', '<=', now)
+    .returning(['id', 'channel', 'template', 'tries'])
     .execute();
 }
 
@@ -140,12 +143,16 @@ export async function markSent(db: Reader, { id }: ClaimedMessage, now: number):
     .execute();
 }
 
+function isOver({ expiresAt, createdAt, tries }: ClaimedMessage, now: number): boolean {
+  return expiresAt === null ? tries >= triesOfPatience && now >= createdAt + emailPatience : now >= expiresAt;
+}
+
 /** When to try again after that many tries: 5 s, 10 s, 20 s … an hour at most. */
 export const backOff = (tries: number): number => Math.min(5 * second * 2 ** Math.min(tries - 1, 30), hour);
 
 /**
  * The message could not be sent: it waits for its next turn. It is given up, and its secrets wiped, once it has expired; one
- * that never expires after three days; any at once if it was refused `forGood`. The error must not carry message text.
+ * that never expires after three days of tries; any at once if it was refused `forGood`. The error must not carry message text.
  */
 export async function markFailed(
   db: Reader,
@@ -154,7 +161,7 @@ export async function markFailed(
   error: string,
   forGood = false,
 ): Promise<'waiting' | 'failed'> {
-  const over = forGood || now >= (message.expiresAt ?? message.createdAt + emailPatience);
+  const over = forGood || isOver(message, now);
   const { numUpdatedRows } = await db
     .updateTable('outbox')
     .set({ status: over ? 'failed' : 'waiting', next_try_at: now + backOff(message.tries), leased_until: null })

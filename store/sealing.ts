@@ -16,6 +16,19 @@ export function seal(key: Uint8Array, purpose: string, secret: string): string {
   return `${version}.${sealed.toString('base64url')}`;
 }
 
+/** Opens it with whichever of the keys sealed it, so that a key can be changed while something waits. */
+export function unsealWithAny(keys: readonly Uint8Array[], purpose: string, sealed: string): string {
+  let broken: unknown = new SealBroken('There is no key to open this with.');
+  for (const key of keys) {
+    try {
+      return unseal(key, purpose, sealed);
+    } catch (error) {
+      broken = error;
+    }
+  }
+  throw broken;
+}
+
 /** Opens what `seal` made. Throws SealBroken when the key, the purpose or a bit of it is another. */
 export function unseal(key: Uint8Array, purpose: string, sealed: string): string {
   const [prefix, text] = sealed.split('.');

@@ -52,7 +52,7 @@ export async function startApp({ env = {}, change = deps => deps }: TestOptions 
   const app = await buildApp(change({ settings, catalogue, store, feed, keys, directory, deliverSoon, now, log, addToPortal }));
   const { brand, portal } = catalogue;
   const letterhead = { brand, portal, signInAddress: signInAddressOf(catalogue), wording: settings.wording };
-  worker = startWorker({ store, transports, letterhead, sealKey: keys.seal, now, everyMs: 60_000, log: app.log });
+  worker = startWorker({ store, transports, letterhead, sealKeys: keys.unseal, now, everyMs: 60_000, log: app.log });
   await app.listen({ port: settings.port, host: '127.0.0.1' });
 
   const browser = () => createBrowser(settings.port);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Email, TextMessage, Transports } from '#notify/delivery.ts';
+import { type Email, RefusedForGood, type TextMessage, type Transports } from '#notify/delivery.ts';
 import { smtpTransport } from '#notify/email.ts';
 import { startWorker, type Worker } from '#notify/worker.ts';
 import { openStore, type Store } from '#store/database.ts';
@@ -62,7 +62,7 @@ function work(transports: Partial<Transports>): Worker {
     store,
     transports: { email: null, text: null, ...transports },
     letterhead,
-    sealKey,
+    sealKeys: [sealKey],
     now: () => clock,
     everyMs: 3_600_000,
     log,
@@ -176,6 +176,57 @@ test.each(['wendy@school.example\r\nBcc: evil@x.example', 'wendy@school.example,
   },
 );
 
+test.each([
+  ['the recipient', { recipient: () => 550 }],
+  ['the message', { message: () => 554 }],
+])('a message is tried once and no more when the mail server refuses %s for good', async (_what, answer) => {
+  const server = await mailServer(answer);
+  await queue(passwordReset);
+  const worker = work({ email: smtp(server.url) });
+  for (const later of [0, 3_600, 86_400, 7 * 86_400]) {
+    clock = written + later * second;
+    await worker.deliverNow();
+  }
+  expect(await rows()).toMatchObject([{ status: 'failed', tries: 1, sealed: null, last_error: expect.stringContaining('55') }]);
+  expect(logged).toHaveLength(1);
+});
+
+test('what is refused for good stays so when the clock is set back that moment', async () => {
+  const backwards = { ...recorder().transport, send: () => Promise.reject(new RefusedForGood('no')) };
+  const deps = { store, transports: { email: backwards, text: null }, letterhead, sealKeys: [sealKey], everyMs: 3_600_000 };
+  const worker = startWorker({ ...deps, now: () => clock--, log: { warn() {} } });
+  open.push(worker);
+  await queue(accessChanged);
+  clock += second;
+  await worker.deliverNow();
+  expect(await rows()).toMatchObject([{ status: 'failed' }]);
+});
+
+test('a login that is refused is a fault of the settings: the message waits, and leaves when they are right', async () => {
+  const refusing = await mailServer(
+    {},
+    { disabledCommands: ['STARTTLS'], allowInsecureAuth: true, onAuth: (_auth, _session, done) => done(new Error('no')) },
+  );
+  await queue(passwordReset);
+  await work({ email: smtp(refusing.url.replace('smtp://', 'smtp://user:not-a-secret@')) }).deliverNow();
+  expect(await rows()).toMatchObject([{ status: 'waiting', tries: 1 }]);
+  expect(JSON.stringify([await rows(), logged])).not.toContain('not-a-secret');
+  const server = await mailServer();
+  clock += 10 * second;
+  await work({ email: smtp(server.url) }).deliverNow();
+  expect(server.received).toHaveLength(1);
+});
+
+test('a message sealed before a change of keys is sent after it', async () => {
+  const { sent, transport } = recorder();
+  await queue(passwordReset);
+  const deps = { store, transports: { email: transport, text: null }, letterhead, now: () => clock, everyMs: 3_600_000 };
+  const worker = startWorker({ ...deps, sealKeys: [new Uint8Array(32).fill(8), sealKey], log: { warn() {} } });
+  open.push(worker);
+  await worker.deliverNow();
+  expect(sent).toMatchObject([{ text: expect.stringContaining(resetLink) }]);
+});
+
 test('a message whose data do not fit its template fails for good and says which field', async () => {
   await queue({ ...accessChanged, data: { ...samples['access-changed'], by: 'SOMEBODY' } });
   await work({ email: recorder().transport }).deliverNow();
@@ -201,6 +252,7 @@ test('a code that has died is not sent, shown as failed, and wiped', async () =>
   await work({ text: transport }).deliverNow();
   expect(sent).toHaveLength(0);
   expect(await rows()).toMatchObject([{ status: 'failed', sealed: null }]);
+  expect(logged).toEqual([expect.stringMatching(/"template":"security-code".* a message was not sent before it expired$/)]);
 });
 
 test('a message whose worker died is sent by the next, with the same id', async () => {
@@ -277,6 +329,18 @@ test('a refusal that quotes the link or the code is kept and logged without it',
   expect(kept).not.toMatch(/012345|TOKEN-OF-THE-LINK/);
 });
 
+test.each([
+  ['cut short', 'see https://portal.testshire.example/password/TOKEN-OF-T...'],
+  ['broken over two lines', 'bad: password/TOKEN-OF-=\r\nTHE-LINK'],
+  ['encoded', 'bad: password=3DTOKEN-OF-THE-LINK'],
+])('a link that a refusal quotes %s is not kept either', async (_how, reason) => {
+  await queue(passwordReset);
+  await work({ email: { send: () => Promise.reject(new Error(reason)), ...closing } }).deliverNow();
+  const kept = JSON.stringify([await rows(), logged]);
+  expect(kept).toContain('[secret]');
+  expect(kept).not.toMatch(/TOKEN-OF/);
+});
+
 test('a database that cannot be read is logged and nothing more', async () => {
   const worker = work({ email: recorder().transport });
   await store.db.schema.dropTable('outbox').execute();
@@ -292,7 +356,7 @@ test('a message is sent by the clock as well, without a call', async () => {
     store,
     transports: { email: transport, text: null },
     letterhead,
-    sealKey,
+    sealKeys: [sealKey],
     now: () => clock,
     everyMs: 5,
     log,

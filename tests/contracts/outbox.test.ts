@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { addAttempt, countAttempts } from '#store/attempts.ts';
 import { addHandoff } from '#store/handoff.ts';
 import { finishJob, prune, startTimedWork, takeJob } from '#store/jobs.ts';
-import { backOff, claim, enqueue, markFailed, markSent, type NewMessage, secretsOf } from '#store/outbox.ts';
+import { backOff, claim, enqueue, giveUpExpired, markFailed, markSent, type NewMessage, secretsOf } from '#store/outbox.ts';
 import { SealBroken } from '#store/sealing.ts';
 import { endSessions, findSession } from '#store/sessions.ts';
 import { hashToken } from '#store/tokens.ts';
@@ -53,6 +53,7 @@ onEveryStore('the outbox', house => {
     expect(secretsOf(message!, key)).toEqual({ link: 'https://portal.example/x' });
     expect(() => secretsOf({ ...message!, recipient: 'eve@example.org' }, key)).toThrow(SealBroken);
     expect(() => secretsOf(message!, Buffer.alloc(32, 9))).toThrow(SealBroken);
+    expect(secretsOf(message!, Buffer.alloc(32, 9), key)).toEqual({ link: 'https://portal.example/x' });
     await markSent(house.store.db, message!, now);
     expect((await row(id)).sealed).toBeNull();
   });
@@ -76,11 +77,25 @@ onEveryStore('the outbox', house => {
     expect(await row(id)).toMatchObject({ status: 'failed', sealed: null, last_error: 'no answer' });
   });
 
+  test('gives an e-mail that waited for a week before anybody could try it three days of tries all the same', async () => {
+    const id = await put();
+    const late = now + 7 * day;
+    let at = late;
+    for (let status = 'waiting'; status === 'waiting'; ) {
+      const [message] = await claim(house.store.db, at, 1);
+      status = await markFailed(house.store.db, message!, at, 'no answer');
+      if (status === 'waiting') at = (await row(id)).next_try_at;
+    }
+    expect(at - late).toBeGreaterThanOrEqual(3 * day);
+  });
+
   test('gives a text up when its code dies, and anything that was refused for good', async () => {
     const text = await put({ channel: 'text', secrets, expiresAt: now + 60_000 });
     const [message] = await claim(house.store.db, now, 1);
     expect(await markFailed(house.store.db, message!, now, 'no answer')).toBe('waiting');
     expect(await claim(house.store.db, now + 60_000, 1)).toEqual([]);
+    expect(await giveUpExpired(house.store.db, now + 59_999)).toEqual([]);
+    expect(await giveUpExpired(house.store.db, now + 60_000)).toEqual([{ id: text, channel: 'text', template: 'invitation', tries: 1 }]);
     expect(await row(text)).toMatchObject({ status: 'failed', sealed: null });
     await put();
     const [refused] = await claim(house.store.db, now, 1);
