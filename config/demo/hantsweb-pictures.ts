@@ -13,7 +13,7 @@ h2 { font: bold 1.15em Georgia, "Times New Roman", serif; color: #1d5b3a; }
 a { color: #00458b; } a:visited { color: #5b2a6b; }
 .strap { font-weight: bold; color: #6b4a00; }
 .photo { float: right; max-width: 45%; height: auto; margin: 0 0 .5em 1em; border: 4px solid #e9efe2; }
-ul.menu { list-style-image: url(/images/bullet.gif); }
+ul.menu { list-style-image: url(/images/bullet.gif); line-height: 2; }
 code { overflow-wrap: anywhere; }
 table { border-collapse: collapse; font-size: .95em; } caption { text-align: left; }
 th, td { border: 1px solid #b9b48f; padding: .2em .4em; text-align: left; vertical-align: top; }
