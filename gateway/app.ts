@@ -12,6 +12,8 @@ import { createAnswers } from './answers.ts';
 import { addCookies } from './cookies.ts';
 import { createFormTokens } from './csrf.ts';
 import { createGuard, type Guard } from './guard.ts';
+import { createIdentities } from './identity.ts';
+import { createIdentityTokens } from './identity-token.ts';
 import type { Keys } from './keys.ts';
 import { createLiveConnections } from './live.ts';
 import { addPortal } from './portal-scope.ts';
@@ -79,6 +81,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     returnAddress: createReturnAddresses(catalogue),
   };
 
+  const identityTokens = createIdentityTokens(catalogue.portal.origin, keys.identity);
   const hashing = createHashing();
   const credentials = { store, directory: deps.directory, hashing, limits: settings.signIn, now };
 
@@ -88,10 +91,12 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     formTokens: createFormTokens(keys.csrf),
     hashing,
     credentials,
+    identityTokens,
     administration: administrationDeps(shared),
   });
   const upstreams = createUpstreams(settings.upstream);
-  await addSites(app, { ...shared, upstreams, engine: settings.engine, ownCookies: cookies.names });
+  const identityOf = createIdentities(identityTokens, now);
+  await addSites(app, { ...shared, upstreams, engine: settings.engine, identityOf, ownCookies: cookies.names });
   acceptHandshakes(app);
 
   feed.onEntry(entry => applyChange(entry, policies, sessions, live.review));

@@ -6,7 +6,7 @@ import type { Answers } from './answers.ts';
 import { addDispatch } from './dispatch.ts';
 import { type RequestFacts, type ResponseFacts, responseFacts } from './headers.ts';
 import { addHttpProxy } from './http-proxy.ts';
-import { identityOf } from './identity.ts';
+import type { IdentityOf } from './identity.ts';
 import type { LiveConnections } from './live.ts';
 import type { ProblemCode } from './problems.ts';
 import type { Upstream, Upstreams } from './upstreams.ts';
@@ -16,6 +16,7 @@ export type ForwardDeps = {
   catalogue: Catalogue;
   upstreams: Upstreams;
   engine: Settings['engine'];
+  identityOf: IdentityOf;
   ownCookies: ReadonlySet<string>;
   answers: Answers;
   live: LiveConnections;
@@ -41,7 +42,7 @@ export async function addForwarding(sites: FastifyInstance, deps: ForwardDeps): 
   return route;
 }
 
-function createRoute({ catalogue, upstreams, ownCookies, answers }: ForwardDeps): Route {
+function createRoute({ catalogue, upstreams, identityOf, ownCookies, answers }: ForwardDeps): Route {
   const hosts = new Map(catalogue.sites.map(site => [site, new URL(site.origin).host]));
   const answerFacts = new Map(
     catalogue.sites.flatMap(site => site.pages.map(page => [page, responseFacts(site.origin, page.upstream, page.kind, ownCookies)])),

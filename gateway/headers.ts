@@ -13,6 +13,8 @@ export type Identity = {
   organisationCode: string;
   organisationName: string;
   service: string;
+  /** The same, signed. */
+  token: string;
 };
 
 /** What is known of the request besides its headers. */
@@ -101,6 +103,7 @@ export function identityHeaders(identity: Identity): string[] {
     'portal-organisation': identity.organisationName,
     'portal-organisation-code': identity.organisationCode,
     'portal-service': identity.service,
+    'portal-identity': identity.token,
   };
   return Object.entries(headers).flatMap(([name, value]) => (value === null ? [] : [name, headerText(value)]));
 }

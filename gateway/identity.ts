@@ -1,27 +1,44 @@
 import type { FastifyRequest } from 'fastify';
 import { identityHeaders } from './headers.ts';
+import { type IdentityTokens, TOKEN_SECONDS } from './identity-token.ts';
 import type { Session } from './sessions.ts';
 
-/** Encoded once for each session and service. A session that changes in any way is a new object, and its headers go with the old one. */
-const known = new WeakMap<Session, Map<string, readonly string[]>>();
+/** Who the legacy page is told is there, as headers; null on open pages, which are not ours to introduce anybody to. */
+export type IdentityOf = (request: FastifyRequest) => readonly string[] | null;
 
-/** Who the legacy page is told is there. Null on open pages, which are not ours to introduce anybody to. */
-export function identityOf({ page, signedIn: session }: FastifyRequest): readonly string[] | null {
-  if (!session?.organisation || !page || page.kind === 'open') return null;
-  return known.get(session)?.get(page.service ?? '') ?? introduce(session, session.organisation, page.service ?? '');
+type Known = { headers: readonly string[]; renewAt: number };
+
+const RENEW_MS = (TOKEN_SECONDS - 60) * 1000;
+
+/**
+ * Encoded and signed once for each session and service, and again a minute before the token's end. A session that changes in any way,
+ * its organisation too, is a new object, and what was signed goes with the old one.
+ */
+export function createIdentities(tokens: IdentityTokens, now: () => number): IdentityOf {
+  const known = new WeakMap<Session, Map<string, Known>>();
+
+  return ({ page, site, signedIn: session }) => {
+    if (!session?.organisation || !page || !site || page.kind === 'open') return null;
+    // Two services of one host must not be able to use each other's tokens.
+    const audience = page.service ?? site.host;
+    const found = known.get(session)?.get(audience);
+    if (found && found.renewAt > now()) return found.headers;
+    const made = { headers: introduce(session, session.organisation, page.service, audience), renewAt: now() + RENEW_MS };
+    known.set(session, (known.get(session) ?? new Map()).set(audience, made));
+    return made.headers;
+  };
+
+  function introduce({ person }: Session, organisation: NonNullable<Session['organisation']>, service: string | null, audience: string) {
+    const name = `${person.firstName} ${person.lastName}`.trim();
+    const claims = {
+      ...{ aud: audience, sub: `u:${person.id}`, preferred_username: person.userId, name },
+      ...(person.email === null ? {} : { email: person.email }),
+      ...{ organisation: organisation.name, organisation_code: organisation.code },
+    };
+    return identityHeaders({
+      ...{ userId: person.userId, name, email: person.email, service: service ?? '' },
+      ...{ organisationCode: organisation.code, organisationName: organisation.name },
+      token: tokens.sign(claims, now()),
+    });
+  }
 }
-
-function introduce(session: Session, organisation: NonNullable<Session['organisation']>, service: string): readonly string[] {
-  const headers = identityHeaders(identityFor(session, organisation, service));
-  known.set(session, (known.get(session) ?? new Map()).set(service, headers));
-  return headers;
-}
-
-const identityFor = ({ person }: Session, organisation: NonNullable<Session['organisation']>, service: string) => ({
-  userId: person.userId,
-  name: `${person.firstName} ${person.lastName}`.trim(),
-  email: person.email,
-  organisationCode: organisation.code,
-  organisationName: organisation.name,
-  service,
-});

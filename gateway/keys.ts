@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Settings } from '#config/settings.ts';
 
 /** One secret, several purposes: each purpose gets a key of its own (HKDF, RFC 5869), so that none can stand in for another. */
-export type Keys = { session: Buffer[]; csrf: Buffer[]; code: Buffer; seal: Buffer; unseal: Buffer[] };
+export type Keys = { session: Buffer[]; csrf: Buffer[]; code: Buffer; seal: Buffer; unseal: Buffer[]; identity: Buffer[] };
 
 const FILE = 'session.key';
 
@@ -21,6 +21,7 @@ export function loadKeys(settings: Pick<Settings, 'sessionKeys' | 'dataDir'>): K
   return {
     session: masters.map(master => derive(master, 'session cookie')),
     csrf: masters.map(master => derive(master, 'form token')),
+    identity: masters.map(master => derive(master, 'identity token')),
     code: derive(newest, 'security code'),
     seal: derive(newest, 'outbox secret'),
     unseal: masters.map(master => derive(master, 'outbox secret')),

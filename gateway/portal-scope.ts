@@ -9,7 +9,9 @@ import type { Visitor } from '#views/visitor.ts';
 import type { Answers } from './answers.ts';
 import { comesFromElsewhere, type FormTokens } from './csrf.ts';
 import { addPortalHandOff, type HandOffDeps } from './hand-off.ts';
+import type { IdentityTokens } from './identity-token.ts';
 import { addPortalPages, type PortalDeps } from './portal/pages.ts';
+import { inviteBody } from './server.ts';
 import type { Session, Sessions } from './sessions.ts';
 import { addForgotPassword, type ForgotPasswordDeps } from './sign-in/forgot-password.ts';
 import { addSetPassword, type SetPasswordDeps } from './sign-in/set-password.ts';
@@ -27,6 +29,7 @@ export type PortalScopeDeps = HandOffDeps &
     rightsAreFresh(): boolean;
     sessions: Sessions;
     formTokens: FormTokens;
+    identityTokens: IdentityTokens;
     views: Views;
     addToPortal?: (portal: FastifyInstance) => void;
   };
@@ -48,9 +51,16 @@ export async function addPortal(app: FastifyInstance, deps: PortalScopeDeps): Pr
     scope.addHook('onRequest', async (request, reply) => {
       if (request.routeOptions.config.rule !== 'asset') giveFormToken(deps, request, reply);
     });
+    scope.addHook('preParsing', (request, reply, _payload, next) => {
+      inviteBody(request, reply);
+      next();
+    });
     scope.addHook('preHandler', async (request, reply) => refuseForeignForms(deps, request, reply));
 
     await addPages(scope, { catalogue: deps.catalogue, views: deps.views, hsts: deps.catalogue.portal.origin.startsWith('https:') });
+    scope.get('/.well-known/jwks.json', { config: { rule: 'asset' } }, (_request, reply) =>
+      reply.header('cache-control', 'public, max-age=300').send(deps.identityTokens.jwks),
+    );
     addPortalHandOff(scope, deps);
     addSignInPages(scope, deps);
     addForgotPassword(scope, deps);

@@ -34,9 +34,19 @@ export function createServer({ settings, sites, refuse, log }: ServerDeps): Fast
   });
   // Node ignores headers past this number, a Content-Length among them (CVE-2026-58044): take all, and refuse too many ourselves.
   app.server.maxHeadersCount = 0;
+  // Node would ask for the body before anybody has judged. A refused one may come all the same or not, so its connection ends.
+  app.server.on('checkContinue', (request, response) => {
+    response.shouldKeepAlive = false;
+    app.routing(request, response);
+  });
   for (const name of ['site', 'page', 'signedIn', 'visitor', 'formSecret']) app.decorateRequest(name, null);
   app.decorateRequest('csrf', '');
   return app;
+}
+
+/** Tells a client that waits with its body (`Expect: 100-continue`) to send it; called once the request may go on. */
+export function inviteBody(request: FastifyRequest, reply: FastifyReply): void {
+  if (request.headers.expect?.toLowerCase() === '100-continue') reply.raw.writeContinue();
 }
 
 /** Refuses what no page should ever see, and answers what nobody else answers. */

@@ -7,6 +7,7 @@ import { wantsJson } from './client.ts';
 import { addForwarding, type ForwardDeps } from './forward.ts';
 import type { Guard } from './guard.ts';
 import { addSiteHandOff, type HandOffDeps, sendToPortal } from './hand-off.ts';
+import { inviteBody } from './server.ts';
 import type { Session, Sessions } from './sessions.ts';
 import type { Found, Sites } from './sites.ts';
 import { isHandshake, tunnel } from './upgrade.ts';
@@ -38,7 +39,11 @@ export async function addSites(app: FastifyInstance, deps: SiteScopeDeps): Promi
       if ('page' in found) return judge(deps, place.site, found.page, request, reply, next);
       notAPage(deps, found, request, reply);
     });
-    scope.addHook('onRequest', (request, reply, next) => (request.page && isHandshake(request) ? tunnel(request, reply, route) : next()));
+    scope.addHook('onRequest', (request, reply, next) => {
+      if (request.page && isHandshake(request)) return tunnel(request, reply, route);
+      inviteBody(request, reply);
+      next();
+    });
     addSiteHandOff(scope, deps);
     const route = await addForwarding(scope, deps);
   });

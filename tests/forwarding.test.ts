@@ -202,6 +202,33 @@ describe.each(['dispatch', 'http-proxy'])('with the engine %s', engine => {
       expect([answer.status, answer.text.startsWith('HTTP/1.1 100 Continue')]).toEqual([200, true]);
     });
 
+    test('a body that waits to be asked for (Expect) is asked for only once its sender may send it', async () => {
+      const expecting = (path: string, who: string) => ({
+        method: 'POST',
+        target: path,
+        host,
+        headers: [
+          ['Cookie', who],
+          ['Content-Length', '5'],
+          ['Expect', '100-continue'],
+        ] as [string, string][],
+      });
+      const denied = await ask(app.port, expecting('/trailblazer/contact.htm', (await visit(app, 'KEN144')).cookie));
+      const stranger = await ask(app.port, expecting('/trailblazer/contact.htm', 'portal=x'));
+      for (const answer of [denied, stranger]) {
+        expect(answer.text).not.toContain('100 Continue');
+        expect(answer.header('connection')).toBe('close');
+      }
+      expect([denied.status, stranger.status]).toEqual([403, 303]);
+      const socket = createConnection(app.port, '127.0.0.1');
+      socket.write(requestBytes(expecting('/trailblazer/contact.htm', cookie)));
+      expect((await nextBytes(socket)).toString()).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+      socket.write('hello');
+      expect((await nextBytes(socket)).toString()).toMatch(/^HTTP\/1\.1 200 /);
+      socket.destroy();
+      expect(wire.received()).toContain('hello');
+    });
+
     test('redirects: relative, absolute, and to the server’s own name', async () => {
       for (const path of ['/trailblazer/old-news.htm', '/TRAILBLAZER/old-news.htm']) {
         const answer = await send({ target: path });

@@ -20,6 +20,7 @@ const identity: Identity = {
   organisationCode: '2746',
   organisationName: 'Itchen Meadow Primary School',
   service: 'hms',
+  token: 'head.body.signature',
 };
 const ownCookies = new Set(['portal', 'portal-handoff', 'portal-form']);
 const facts = {
@@ -79,6 +80,7 @@ describe('headers for the legacy server', () => {
       'portal-organisation': 'Itchen Meadow Primary School',
       'portal-organisation-code': '2746',
       'portal-service': 'hms',
+      'portal-identity': 'head.body.signature',
     });
   });
 
