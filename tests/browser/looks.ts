@@ -10,6 +10,7 @@ const sizes = [
   { width: 320, height: 640 },
   { width: 1280, height: 800 },
 ];
+// With SCREENSHOTS set, every page looked at is kept here as a picture.
 const folder = fileURLToPath(new URL('../../screenshots/', import.meta.url));
 
 /** Looks at one of our pages on a telephone and on a desk: nothing for axe to find, and nothing to scroll sideways. */
