@@ -2,8 +2,6 @@ import { isIP } from 'node:net';
 import { commaList, isAddressOrRange, isLoopback, type Reader, readerOf } from './settings-reader.ts';
 import { settingsTable } from './settings-table.ts';
 
-export { settingsTable };
-
 export type Settings = {
   port: number;
   host: string;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Settings } from '#config/settings.ts';
-import { openStore, type Store } from '#store/database.ts';
+import { openStore, type Store, type StoreOptions } from '#store/database.ts';
 import { type Feed, startFeed } from '#store/feed.ts';
 import { rememberValue } from '#store/installation.ts';
 import { lockDataDir } from '#store/lock.ts';
@@ -15,16 +15,15 @@ export class InstallationFault extends Error {
   override name = 'InstallationFault';
 }
 
-type Options = { kind: InstallationKind; now: () => number; onError(error: unknown): void };
+type Options = { kind: InstallationKind; onError(error: unknown): void };
 
 /** Opens everything for a gateway, which must be the only one on its data folder. */
-export async function openInstallation(settings: Settings, { kind, now, onError }: Options): Promise<Installation> {
+export async function openInstallation(settings: Settings, { kind, onError }: Options): Promise<Installation> {
   const lock = await lockDataDir(settings.dataDir);
   const keys = loadKeys(settings);
   const wakeUp = settings.redisUrl ? redisWakeUp(settings.redisUrl, onError) : inProcessWakeUp();
   let feed: Feed | null = null;
   const store = await openFor(settings, kind, {
-    now,
     onError,
     // The answer to a change is given when this process already judges by it; the others are woken and not waited for.
     onChanged: async () => {
@@ -47,7 +46,7 @@ export async function openInstallation(settings: Settings, { kind, now, onError 
 }
 
 /** Opens the store of the settings, and refuses one that was begun as another kind of installation. */
-export async function openFor(settings: Settings, kind: InstallationKind, options: Parameters<typeof openStore>[1]): Promise<Store> {
+export async function openFor(settings: Settings, kind: InstallationKind, options: StoreOptions = {}): Promise<Store> {
   const store = await openStore(
     settings.databaseUrl ? { url: settings.databaseUrl } : { file: join(settings.dataDir, 'portal.sqlite') },
     options,

@@ -24,7 +24,7 @@ async function start(settings: Settings): Promise<void> {
   const demo = settings.catalogue === null ? await (await import('./demo.ts')).prepareDemo(settings, now) : null;
   const catalogue = demo?.catalogue ?? readCatalogue(settings.catalogue!);
   let report = (error: unknown) => console.error(error);
-  const installation = await openInstallation(settings, { kind: demo ? 'demo' : 'real', now, onError: error => report(error) });
+  const installation = await openInstallation(settings, { kind: demo ? 'demo' : 'real', onError: error => report(error) });
   const { store, feed, keys } = installation;
   const settled = await demo?.settle(store, createHashing());
 

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
 /** A name that somebody typed: one line, so that it can never pretend to be a paragraph of the message. */
-export const words = z.string().transform(text => text.replace(/[\s\p{Cc}]+/gu, ' ').trim());
+const words = z.string().transform(text => text.replace(/[\s\p{Cc}]+/gu, ' ').trim());
 /** Milliseconds since the epoch. */
-export const instant = z.int();
+const instant = z.int();
 /** Who made the change; null is the council itself (an import, the command line). */
 export const author = z.object({ name: words, organisation: words }).nullable();
 /** A service by its name, with the last day of the right as 2026-07-31 when it ends. */

@@ -22,27 +22,22 @@ export type Action = (typeof actions)[number];
 
 export type Question = { person: number; organisation: number | 'council'; service: string; action: Action };
 
-export const outcomes = ['allow', 'sign-in', 'step-up', 'deny'] as const;
-export type Outcome = (typeof outcomes)[number];
+export type Outcome = 'allow' | 'sign-in' | 'deny';
 
-export const reasons = [
-  'granted',
-  'open-page',
-  'shared-page',
-  'not-signed-in',
-  'session-ended',
-  'code-needed',
-  'person-inactive',
-  'not-a-member',
-  'organisation-closed',
-  'service-unknown',
-  'service-not-open',
-  'no-subscription',
-  'no-grant',
-  'blocked',
-  'rights-not-known',
-] as const;
-export type Reason = (typeof reasons)[number];
+export type Reason =
+  | 'granted'
+  | 'open-page'
+  | 'shared-page'
+  | 'not-signed-in'
+  | 'person-inactive'
+  | 'not-a-member'
+  | 'organisation-closed'
+  | 'service-unknown'
+  | 'service-not-open'
+  | 'no-subscription'
+  | 'no-grant'
+  | 'blocked'
+  | 'rights-not-known';
 
 /** What was decided and why; `rule` is the text of the Casbin rule that decided, if one did. */
 export type Decision = { outcome: Outcome; reason: Reason; rule: string | null };

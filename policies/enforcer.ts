@@ -4,7 +4,7 @@ import type { Domain, Rule } from './decision.ts';
 import { checkRule, ruleText } from './rules.ts';
 
 /** The Casbin model all decisions are made with; the exported rules are read with the same file. */
-export const modelText = readFileSync(new URL('./model.conf', import.meta.url), 'utf8');
+const modelText = readFileSync(new URL('./model.conf', import.meta.url), 'utf8');
 
 /**
  * Builds an enforcer holding exactly these rules of one domain. It is never changed afterwards: Casbin empties its model before

@@ -83,6 +83,6 @@ function latestEnd(rules: readonly Rule[]): number | null {
 }
 
 function earliest(times: readonly (number | null)[]): number | null {
-  const known = times.filter(time => time !== null && Number.isFinite(time)) as number[];
+  const known = times.filter(time => time !== null).filter(Number.isFinite);
   return known.length === 0 ? null : Math.min(...known);
 }

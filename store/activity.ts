@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Change } from './database.ts';
 import type { Reader, Tables } from './tables.ts';
 
-export const activityKinds = [
+const activityKinds = [
   'person-added',
   'person-imported',
   'person-changed',

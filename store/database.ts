@@ -8,14 +8,12 @@ import { guardTransaction } from './transaction-guard.ts';
 export type Change = Transaction<Tables>;
 export type Place = { file: string } | { url: string };
 export type StoreOptions = {
-  now: () => number;
   onChanged?: () => Promise<void>;
   onError?: (error: unknown) => void;
 };
 export type Store = {
   kind: 'sqlite' | 'postgres';
   db: Reader;
-  now: () => number;
   change<T>(work: (tx: Change) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 };
@@ -28,7 +26,7 @@ const changeLock = 7_345_190_226;
  * `change` runs one transaction that takes the one lock of all writers first; once it is committed it awaits `onChanged`.
  * A fault of `onChanged` goes to `onError` only, because the change has been made by then.
  */
-export async function openStore(place: Place, { now, onChanged, onError = () => {} }: StoreOptions): Promise<Store> {
+export async function openStore(place: Place, { onChanged, onError = () => {} }: StoreOptions = {}): Promise<Store> {
   const kind = 'file' in place ? 'sqlite' : 'postgres';
   const db = new Kysely<Tables>({ dialect: 'file' in place ? sqliteDialect(place.file) : postgresDialect(place.url, onError) });
   try {
@@ -41,7 +39,6 @@ export async function openStore(place: Place, { now, onChanged, onError = () => 
   return {
     kind,
     db,
-    now,
     async change(work) {
       const result = await db.transaction().execute(async tx => {
         if (kind === 'postgres') await lock(tx);
@@ -66,12 +63,3 @@ export function readTogether<T>(db: Reader, work: (reader: Reader) => Promise<T>
 
 /** For the one statement or two that the databases word differently. */
 export const isPostgres = (db: Reader): boolean => db.getExecutor().adapter instanceof PostgresAdapter;
-
-const uniqueFaults: readonly unknown[] = ['23505', 2067, 1555];
-
-/** Whether a statement failed because a row with that key is there already, on either database. */
-export function isUniqueViolation(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { code, errcode } = error as Error & { code?: unknown; errcode?: unknown };
-  return uniqueFaults.includes(code) || uniqueFaults.includes(errcode);
-}

@@ -7,7 +7,7 @@ export type IdentityRow = Selectable<Tables['identities']>;
 export type NewIdentity = { person: number; kind: IdentityKind; subject: string; now: number };
 
 /** Passwords of Education and council accounts are checked by the directory; only registered people have one here. */
-export const providerOf = (kind: IdentityKind): Provider => (kind === 'registered' ? 'local' : 'directory');
+const providerOf = (kind: IdentityKind): Provider => (kind === 'registered' ? 'local' : 'directory');
 
 /** Gives a person a way to sign in. The same user ID held by anybody at that provider is a unique violation. */
 export async function addIdentity(tx: Change, { person, kind, subject, now }: NewIdentity): Promise<number> {
@@ -40,7 +40,7 @@ export function identitiesOf(db: Reader, person: number): Promise<IdentityRow[]>
   return db.selectFrom('identities').selectAll().where('person_id', '=', person).orderBy('id').execute();
 }
 
-/** Gives a person another user ID or sign-in address; it must be free (isUniqueViolation). */
+/** Gives a person another user ID or sign-in address; it must be free. */
 export async function changeSubject(tx: Change, person: number, provider: Provider, subject: string): Promise<void> {
   await tx
     .updateTable('identities')

@@ -5,7 +5,7 @@ import type { OrganisationRow, OrganisationType, Provisioning, Reader } from './
 
 export type NewOrganisation = { code: string; name: string; type: OrganisationType; provisioning: Provisioning; now: number };
 
-/** Adds an organisation with the two rules every organisation starts with. Returns its id; the code must be new (isUniqueViolation). */
+/** Adds an organisation with the two rules every organisation starts with. Returns its id; the code must be new. */
 export async function addOrganisation(tx: Change, { code, name, type, provisioning, now }: NewOrganisation): Promise<number> {
   const { id } = await tx
     .insertInto('organisations')

@@ -1,5 +1,5 @@
 import { fullName } from './names.ts';
-import { administratorRole, organisationDomain, personSubject, serviceRole } from './rule-rows.ts';
+import { administratorRole, organisationDomain, personSubject } from './rule-rows.ts';
 import type { PersonRow, Reader } from './tables.ts';
 
 // Questions screens ask about rules. Whether somebody may do something is not asked here but of the policies.
@@ -85,12 +85,6 @@ export async function grantsByPerson(db: Reader, organisation: number, now: numb
     people.set(id, rights);
   }
   return people;
-}
-
-/** Whether anybody holds the service in the organisation now. */
-export async function isGranted(db: Reader, organisation: number, service: string, now: number): Promise<boolean> {
-  const row = await rulesNow(db, organisation, 'g', now).select('id').where('v1', '=', serviceRole(service)).executeTakeFirst();
-  return row !== undefined;
 }
 
 export type Provenance = {

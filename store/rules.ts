@@ -13,8 +13,6 @@ import {
 } from './rule-rows.ts';
 import type { Reader, RuleDomain } from './tables.ts';
 
-export { addRule, revokeRules } from './rule-rows.ts';
-
 export type StoredRule = { id: number; ptype: 'p' | 'g'; v: readonly string[]; startsAt: number | null; endsAt: number | null };
 export type StoredFacts = { open: boolean; people: Map<number, 'active' | 'inactive'>; rules: StoredRule[] };
 

@@ -97,12 +97,6 @@ export async function touchSession(db: Reader, session: number, now: number): Pr
   await db.updateTable('sessions').set({ last_seen_at: now }).where('id', '=', session).where('last_seen_at', '<', now).execute();
 }
 
-/** When the session was last seen by any process; ask before calling it idle. */
-export async function lastSeen(db: Reader, session: number): Promise<number | undefined> {
-  const row = await db.selectFrom('sessions').select('last_seen_at').where('id', '=', session).executeTakeFirst();
-  return row?.last_seen_at;
-}
-
 export type WhichSessions = { session: number } | { person: number; except?: number; organisation?: number };
 export type SessionEnd = { reason: string; by?: number | null; now: number };
 

@@ -41,7 +41,7 @@ export async function startApp({ env = {}, change = deps => deps }: TestOptions 
   const clock = { now: Date.now() };
   const now = () => clock.now;
   const demo = await prepareDemo(settings, now);
-  const installation = await openInstallation(settings, { kind: 'demo', now, onError: error => lines.push(String(error)) });
+  const installation = await openInstallation(settings, { kind: 'demo', onError: error => lines.push(String(error)) });
   const { store, feed, keys } = installation;
   const { transports, addToPortal } = await demo.settle(store, createHashing());
   const lines: string[] = [];

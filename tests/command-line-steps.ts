@@ -78,7 +78,7 @@ export const alice: PersonCells = {
 /** A look into the store of a place, and at times a hand in it. */
 export async function withStore<T>({ env }: Place, work: (store: Store) => Promise<T>): Promise<T> {
   const where = env.DATABASE_URL ? { url: env.DATABASE_URL } : { file: join(env.DATA_DIR!, 'portal.sqlite') };
-  const store = await openStore(where, { now: Date.now });
+  const store = await openStore(where);
   try {
     return await work(store);
   } finally {

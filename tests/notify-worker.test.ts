@@ -22,7 +22,7 @@ beforeEach(async () => {
   clock = written;
   logged = [];
   dataDir = await mkdtemp(join(tmpdir(), 'portal-worker-'));
-  store = await openStore({ file: join(dataDir, 'portal.db') }, { now: () => clock });
+  store = await openStore({ file: join(dataDir, 'portal.db') });
 });
 afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.close();

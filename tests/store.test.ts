@@ -76,12 +76,12 @@ test('what was asked of a database thread that has ended is answered with a faul
 
 test('a file that is no database is refused when it is opened', async () => {
   writeFileSync(join(dir, 'no.sqlite'), 'This is a text, and a long one, not a database at all.'.repeat(100));
-  await expect(openStore({ file: join(dir, 'no.sqlite') }, { now: () => now })).rejects.toThrow(/not a database/);
+  await expect(openStore({ file: join(dir, 'no.sqlite') })).rejects.toThrow(/not a database/);
 });
 
 test('two stores on one file wait for each other’s changes', async () => {
   const file = join(dir, 'two.sqlite');
-  const [one, two] = await Promise.all([openStore({ file }, { now: () => now }), openStore({ file }, { now: () => now })]);
+  const [one, two] = await Promise.all([openStore({ file }), openStore({ file })]);
   const add = (store: typeof one, code: number) =>
     store.change(tx => addOrganisation(tx, { code: String(code), name: 'x', type: 'other', provisioning: 'none', now }));
   const ids = await Promise.all(Array.from({ length: 20 }, (_, code) => add(code % 2 ? one : two, code)));

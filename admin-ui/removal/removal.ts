@@ -13,7 +13,7 @@ import { removePerson } from './remove-person.ts';
 
 const path = '/organisations/:organisation/people/:person/remove';
 
-export const removalReasons = [
+const removalReasons = [
   { value: 'left', text: 'Left' },
   { value: 'role-changed', text: 'Role changed' },
   { value: 'added-by-mistake', text: 'Added by mistake' },

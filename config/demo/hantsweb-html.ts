@@ -20,7 +20,7 @@ function escaped(text: string): string {
 }
 
 /** Who the gateway says is there, as name and value; header values beyond ASCII arrive percent-encoded. */
-export function identityOf(asked: Asked): { name: string; value: string }[] {
+function identityOf(asked: Asked): { name: string; value: string }[] {
   const names = ['Remote-Name', 'Remote-User', 'Remote-Email', 'Remote-Groups', 'Portal-Organisation', 'Portal-Service'];
   return names.flatMap(name => {
     const value = asked.headers[name.toLowerCase()];

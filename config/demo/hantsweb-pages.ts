@@ -45,7 +45,7 @@ function otherPages(corner: ServiceCorner, asked: Asked): Html[] {
 }
 
 /** The shortest way from one path to another, as a person would have typed it. */
-export function relative(from: string, to: string): string {
+function relative(from: string, to: string): string {
   const [fromParts, toParts] = [from.split('/').slice(0, -1), to.split('/')];
   let common = 0;
   while (common < fromParts.length && common < toParts.length - 1 && fromParts[common] === toParts[common]) common++;

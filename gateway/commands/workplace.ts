@@ -29,7 +29,7 @@ export async function inWorkplace<T>(around: Surroundings, needs: Needs, work: (
   }
   const catalogue = await catalogueOf(settings);
   prepareFolder(settings, needs.mayBegin);
-  const store = await openFor(settings, kindOf(settings), { now: around.now });
+  const store = await openFor(settings, kindOf(settings));
   try {
     return await work({ ...around, settings, catalogue, store });
   } finally {

@@ -25,14 +25,14 @@ describe.each(['SQLite', 'PostgreSQL'])('data of the other kind of installation 
     const place = emptyPlace(url);
     const settings = readSettings(place.env);
     mkdirSync(settings.dataDir);
-    const began = await openFor(settings, 'demo', { now: Date.now });
+    const began = await openFor(settings, 'demo');
     await began.close();
     const { host, pathname } = new URL(url ?? 'file:///');
     const [where, advice] = url
       ? [`the database ${host}${pathname}`, 'DATABASE_URL to another database']
       : [settings.dataDir, 'DATA_DIR to another folder'];
     const sentence = `The data in ${where} belongs to the demo and cannot be used for a real installation: set ${advice}.`;
-    await expect(openFor(settings, 'real', { now: Date.now })).rejects.toThrow(new InstallationFault(sentence));
+    await expect(openFor(settings, 'real')).rejects.toThrow(new InstallationFault(sentence));
     for (const command of [['subscribe', 'S1', 'efs'], ['check']]) expect((await portal(place.env, command)).err).toBe(sentence);
     expect(sentence).not.toMatch(/to-hide/);
     rmSync(place.dir, { recursive: true });

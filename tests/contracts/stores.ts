@@ -17,7 +17,7 @@ export type House = {
   /** The store of this test: opened empty before it, closed after it. */
   store: Store;
   /** A further store on the same file or database, as another process would have it. */
-  another(options?: Partial<StoreOptions>): Promise<Store>;
+  another(options?: StoreOptions): Promise<Store>;
 };
 
 type Ground = { begin(): Promise<void>; freshPlace(): Promise<Place>; end(): Promise<void> };
@@ -61,8 +61,8 @@ export function onEveryStore(title: string, suite: (house: House) => void): void
     const ground = makeGround();
     const open: Store[] = [];
     let place: Place;
-    const openAnother = async (options: Partial<StoreOptions> = {}) => {
-      const store = await openStore(place, { now: () => start, ...options });
+    const openAnother = async (options: StoreOptions = {}) => {
+      const store = await openStore(place, options);
       open.push(store);
       return store;
     };

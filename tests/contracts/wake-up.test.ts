@@ -90,9 +90,9 @@ describe('a wake-up through Redis', () => {
     const server = await redis();
     const url = await postgres.freshDatabase();
     const sender = later(redisWakeUp(server.url));
-    const writing = later(await openStore({ url }, { now: () => start, onChanged: async () => sender.publish() }));
+    const writing = later(await openStore({ url }, { onChanged: async () => sender.publish() }));
     const receiver = later(redisWakeUp(server.url));
-    const reading = later(await openStore({ url }, { now: () => start }));
+    const reading = later(await openStore({ url }));
     await Promise.all([connected(sender), connected(receiver)]);
     const feed = later(await startFeed(reading, { pollMs: 3_600_000, wakeUp: receiver }));
     const seen = new Promise<number>(resolve => feed.onEntry(({ id }) => resolve(id)));

@@ -138,7 +138,7 @@ test('a change, its activity and its message are all there or none, whenever the
 
 test('what is left is a whole database with an unbroken chain of activity', async () => {
   expect(ask('pragma integrity_check')).toEqual([{ integrity_check: 'ok' }]);
-  const store = await openStore({ file: database() }, { now: Date.now });
+  const store = await openStore({ file: database() });
   expect((await verifyChain(store.db)).broken).toBeNull();
   await store.close();
 });
