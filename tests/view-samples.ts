@@ -124,10 +124,8 @@ export const samples: Record<string, Record<string, object>> = {
       errors: [{ field: 'password', text: 'Your password must have at least 8 characters' }],
     },
   },
-  'gateway/sign-in/password-set': { invitation: { purpose: 'invitation' }, reset: { purpose: 'reset' } },
   'gateway/sign-in/link-expired': { invitation: { purpose: 'invitation' }, reset: { purpose: 'reset' } },
   'gateway/sign-in/register': { plain: { path: '/register' } },
-  'gateway/sign-in/signed-out': { plain: {} },
   'gateway/portal/services': {
     administrator: { ...account, others: [], banner: { heading: 'You now work in Innovations PLC - SP3', lines: [] } },
     staff: { ...account, visitor: zoe, tools: [], others },
@@ -209,25 +207,6 @@ export const components: Record<string, Record<string, object>> = {
     link: { text: 'Start', href: '/' },
     named: { text: 'Yes', kind: 'warning', name: 'answer', value: 'yes' },
   },
-  checkboxes: {
-    plain: {
-      name: 'service',
-      legend: 'Services',
-      legendSize: 'm',
-      hint: 'Select all that apply',
-      items: [
-        { value: 'efs', text: 'Education Financial Services', hint: 'Budgets', checked: true },
-        { value: 'music', text: 'Music Service' },
-      ],
-    },
-    wrong: {
-      name: 'service',
-      legend: 'Services',
-      small: true,
-      items: [{ value: 'efs', text: 'Finance' }],
-      errors: [{ field: 'service', text: 'Select a service' }],
-    },
-  },
   crumbs: { plain: { crumbs: [{ text: 'Manage users', href: '/organisations/7/people' }, { text: 'Ken Ash' }] } },
   csrf: { plain: {} },
   'error-summary': {
@@ -248,15 +227,6 @@ export const components: Record<string, Record<string, object>> = {
       legendSize: 's',
       items: [{ value: 'left', text: 'Left' }],
       errors: [{ field: 'reason', text: 'Select a reason' }],
-    },
-  },
-  'summary-list': {
-    plain: {
-      rows: [
-        { key: 'User ID', value: 'KASH' },
-        { key: 'Services', lines: ['Trailblazer', 'Property'] },
-        { key: 'Phone', value: 'A number ending 123', action: { href: '/x', text: 'Delete', about: 'security phone' } },
-      ],
     },
   },
   tag: { plain: { text: 'Available' }, coloured: { text: 'Blocked', colour: 'red' } },

@@ -34,14 +34,13 @@ export type ViewOptions = {
   portalOrigin: string;
   /** Address of the council's administration, for its operators' navigation. */
   councilPath?: string | null;
-  root?: string;
 };
 
 const projectRoot = fileURLToPath(new URL('..', import.meta.url));
 
 /** Makes the renderer. Templates are read at their first use and kept; the assets are read from the installed packages now. */
-export function createViews({ brand, portalOrigin, councilPath = null, root = projectRoot }: ViewOptions): Views {
-  const eta = new Eta({ views: root, cache: true, autoEscape: true, debug: true, escapeFunction: escapeValue });
+export function createViews({ brand, portalOrigin, councilPath = null }: ViewOptions): Views {
+  const eta = new Eta({ views: projectRoot, cache: true, autoEscape: true, debug: true, escapeFunction: escapeValue });
   const assets = readAssets();
   const frame = {
     brand,
