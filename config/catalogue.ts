@@ -1,8 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { catalogueFaults } from './catalogue-faults.ts';
-import { sitesOf } from './catalogue-pages.ts';
-import { readServicesFile, type WrittenCatalogue, type WrittenService } from './catalogue-shape.ts';
-
 export type PageKind = 'protected' | 'open' | 'shared';
 
 export type Page = {
@@ -70,59 +65,6 @@ export type Catalogue = {
   services: readonly Service[];
   brand: Brand;
 };
-
-export class CatalogueFault extends Error {
-  readonly faults: readonly string[];
-  constructor(faults: readonly string[]) {
-    super(`The service catalogue cannot be used:\n${faults.map(fault => `  ${fault}`).join('\n')}`);
-    this.name = 'CatalogueFault';
-    this.faults = faults;
-  }
-}
-
-/** Reads and checks a services.yaml. Throws CatalogueFault with one line per fault, each "file:line: what is wrong and what to do". */
-export function readCatalogue(file: string): Catalogue {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch {
-    throw new CatalogueFault([`${file}:1: the file cannot be read; check the path and who may read it`]);
-  }
-  return parseCatalogue(text, file);
-}
-
-/** As readCatalogue, for a text already in hand; `file` is only named in faults. */
-export function parseCatalogue(text: string, file: string): Catalogue {
-  const { written, faults, lineAt } = readServicesFile(text);
-  faults.push(...catalogueFaults(written));
-  if (faults.length > 0 || !written.brand || !written.portal) {
-    const lines = faults.map(fault => ({ line: fault.line ?? lineAt(fault.at), message: fault.message }));
-    lines.sort((a, b) => a.line - b.line);
-    throw new CatalogueFault([...new Set(lines.map(({ line, message }) => `${file}:${line}: ${message}`))]);
-  }
-  return catalogueOf(written, written.portal, written.brand);
-}
-
-function catalogueOf(written: WrittenCatalogue, portal: string, brand: Brand): Catalogue {
-  return {
-    portal: { host: new URL(portal).hostname, origin: portal },
-    sites: sitesOf(written),
-    services: written.services.map(({ value }) => serviceOf(value, written)),
-    brand,
-  };
-}
-
-function serviceOf(service: WrittenService, written: WrittenCatalogue): Service {
-  const { pages: _pages, openPages: _openPages, legacyLogins, ...rest } = service;
-  return { ...rest, legacyLogins: legacyLogins.map(login => ({ ...login, target: login.target ?? itself(login.address, written) })) };
-}
-
-/** An old address that is a page of its own leads to itself, at the scheme the site has today. */
-function itself(address: string, written: WrittenCatalogue): string {
-  const { hostname, pathname } = new URL(address);
-  const site = written.sites.find(({ value }) => new URL(value.origin).hostname === hostname);
-  return `${site?.value.origin ?? new URL(address).origin}${pathname}`;
-}
 
 /** The instant a service opens, in milliseconds since the epoch: midnight in Europe/London, summer time observed. Null when it has no date. */
 export function opensAt(service: Service): number | null {

@@ -1,5 +1,6 @@
 import closeWithGrace from 'close-with-grace';
-import { readCatalogue, signInAddressOf } from '#config/catalogue.ts';
+import { signInAddressOf } from '#config/catalogue.ts';
+import { readCatalogue } from '#config/catalogue-file.ts';
 import { readSettings, type Settings } from '#config/settings.ts';
 import { smtpTransport } from '#notify/email.ts';
 import { twilioTransport } from '#notify/text.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { CatalogueFault, opensAt, parseCatalogue, readCatalogue, serviceIsLive } from '#config/catalogue.ts';
+import { opensAt, serviceIsLive } from '#config/catalogue.ts';
+import { CatalogueFault, parseCatalogue, readCatalogue } from '#config/catalogue-file.ts';
 import { councilCatalogue, demoCatalogue } from '#config/demo/catalogue.ts';
 
 const head = `portal: https://portal.example.org

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { type Brand, type Catalogue, type Page, readCatalogue, type Service, type Site } from '../catalogue.ts';
+import type { Brand, Catalogue, Page, Service, Site } from '../catalogue.ts';
+import { readCatalogue } from '../catalogue-file.ts';
 
 const servicesFile = fileURLToPath(new URL('../services.yaml', import.meta.url));
 

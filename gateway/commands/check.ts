@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Kysely } from 'kysely';
-import { type Catalogue, CatalogueFault, serviceIsLive } from '#config/catalogue.ts';
+import { type Catalogue, serviceIsLive } from '#config/catalogue.ts';
+import { CatalogueFault } from '#config/catalogue-file.ts';
 import { readSettings, type Settings, SettingsFault } from '#config/settings.ts';
 import { installationValue } from '#store/installation.ts';
 import { postgresDialect } from '#store/postgres.ts';

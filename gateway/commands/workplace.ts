@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Catalogue, readCatalogue } from '#config/catalogue.ts';
+import type { Catalogue } from '#config/catalogue.ts';
+import { readCatalogue } from '#config/catalogue-file.ts';
 import { readSettings, type Settings } from '#config/settings.ts';
 import type { Store } from '#store/database.ts';
 import { type InstallationKind, openFor } from '../installation.ts';
