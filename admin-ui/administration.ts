@@ -1,9 +1,6 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Catalogue } from '#config/catalogue.ts';
-import type { Settings } from '#config/settings.ts';
-import type { Policies } from '#policies/policies.ts';
-import type { Store } from '#store/database.ts';
+import type { FastifyInstance } from 'fastify';
 import { registerAccess } from './access/access.ts';
+import type { AdminDeps } from './deps.ts';
 import { guardAdministrators, guardCode, guardOrganisation } from './guards.ts';
 import { registerHub } from './hub/hub.ts';
 import { registerPeople } from './people/people.ts';
@@ -12,27 +9,6 @@ import { registerPhoneDeletion } from './removal/phone-deletion.ts';
 import { registerRemoval } from './removal/removal.ts';
 import { registerSecurityCode } from './security-phone/security-code.ts';
 import { registerSecurityPhone } from './security-phone/security-phone.ts';
-
-export type AdminDeps = {
-  store: Store;
-  policies: Policies;
-  catalogue: Catalogue;
-  settings: Pick<Settings, 'adminAwayMinutes' | 'code' | 'signIn' | 'invitationDays'>;
-  /** Milliseconds since the epoch. */
-  now: () => number;
-  /** `code` keys the hashes of security codes, `seal` encrypts codes and links that wait in the outbox; 32 bytes each. */
-  keys: { code: Buffer; seal: Buffer };
-  /** Where the portal lives, such as https://portal.example.gov.uk; links in messages start with it. */
-  portalOrigin: string;
-  /** Tells the outbox worker that something waits; must not throw and is not awaited. */
-  deliverSoon(): void;
-  /** The one validator of return addresses, for the portal's own pages: a local path, or "/" for anything else. */
-  returnPath(input: unknown): string;
-  /** Where to sign in and come back to this path of the portal. */
-  signInAddress(path: string): string;
-  /** Answers with one of the gateway's problem pages. */
-  problem(request: FastifyRequest, reply: FastifyReply, code: 'not-found' | 'rights-not-known'): FastifyReply;
-};
 
 type Rule = 'organisation-administrator' | 'organisation-administrator-with-code';
 

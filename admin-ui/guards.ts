@@ -3,7 +3,7 @@ import { organisation as organisationById } from '#store/organisations.ts';
 import type { OrganisationRow } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
 import { parseId, withReturn } from './addresses.ts';
-import type { AdminDeps } from './administration.ts';
+import type { AdminDeps } from './deps.ts';
 import { administratorNames } from './letters.ts';
 import { freshSince, keepFresh } from './step-up.ts';
 

@@ -5,7 +5,7 @@ import type { PersonRow } from '#store/tables.ts';
 import type { Banner } from '#views/render.ts';
 import { sayRight } from './access/difference.ts';
 import { parseId } from './addresses.ts';
-import type { AdminDeps } from './administration.ts';
+import type { AdminDeps } from './deps.ts';
 import { administered, visitorOf } from './guards.ts';
 
 const freshMs = 10 * 60_000;

@@ -1,5 +1,5 @@
 import type { Reader } from '#store/tables.ts';
-import type { AdminDeps } from './administration.ts';
+import type { AdminDeps } from './deps.ts';
 
 const minuteMs = 60_000;
 

@@ -1,4 +1,4 @@
-import type { AdminDeps } from '#admin-ui/administration.ts';
+import type { AdminDeps } from '#admin-ui/deps.ts';
 import type { Policies } from '#policies/policies.ts';
 import type { Answers } from './answers.ts';
 import type { AppDeps } from './app.ts';

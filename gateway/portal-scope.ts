@@ -1,6 +1,7 @@
 import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type AdminDeps, registerAdministration } from '#admin-ui/administration.ts';
+import { registerAdministration } from '#admin-ui/administration.ts';
+import type { AdminDeps } from '#admin-ui/deps.ts';
 import type { Policies } from '#policies/policies.ts';
 import { newToken } from '#store/tokens.ts';
 import { addPages } from '#views/pages.ts';

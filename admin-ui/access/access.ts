@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Banner } from '#views/render.ts';
 import { personAddress, personIn } from '../addresses.ts';
-import type { AdminDeps } from '../administration.ts';
+import type { AdminDeps } from '../deps.ts';
 import { field } from '../fields.ts';
 import { administered, refuseDismissed, visitorOf } from '../guards.ts';
 import { readNews } from '../news.ts';

@@ -4,7 +4,7 @@ import { moveVersion } from '#store/memberships.ts';
 import { appointAdministrator, dismissAdministrator, grant, revokeGrant } from '#store/rules.ts';
 import type { OrganisationRow } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
-import type { AdminDeps } from '../administration.ts';
+import type { AdminDeps } from '../deps.ts';
 import { administratorNames, tell } from '../letters.ts';
 import { isLastAdministrator } from '../standing.ts';
 import { authorOf, entryOf } from '../subject.ts';

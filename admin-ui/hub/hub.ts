@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { peopleAddress, registrationAddress } from '../addresses.ts';
-import type { AdminDeps } from '../administration.ts';
+import type { AdminDeps } from '../deps.ts';
 import { administered } from '../guards.ts';
 import { administratorsWhoCanSignIn } from '../standing.ts';
 

@@ -4,7 +4,7 @@ import { fullName } from '#store/people.ts';
 import { grantsByPerson, type RightsOfPerson, servicesOf } from '#store/rights.ts';
 import type { OrganisationRow } from '#store/tables.ts';
 import { hubAddress, peopleAddress, personAddress, phoneDeletionAddress, registrationAddress, removalAddress } from '../addresses.ts';
-import type { AdminDeps } from '../administration.ts';
+import type { AdminDeps } from '../deps.ts';
 import { administered, visitorOf } from '../guards.ts';
 import { readNews } from '../news.ts';
 import { type ListedPerson, listPeople, type PeoplePage, pageSize } from './queries.ts';

@@ -6,7 +6,7 @@ import { addMembership } from '#store/memberships.ts';
 import { addPerson, findByIdentity, person as personById, subjectKey } from '#store/people.ts';
 import type { OrganisationRow, PersonRow, Reader } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
-import type { AdminDeps } from '../administration.ts';
+import type { AdminDeps } from '../deps.ts';
 import { administratorNames, tell } from '../letters.ts';
 import { askWithin } from '../standing.ts';
 import { authorOf, entryOf } from '../subject.ts';

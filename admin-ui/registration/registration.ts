@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { fullName } from '#store/people.ts';
 import type { FieldError } from '#views/forms.ts';
 import { hubAddress, peopleAddress, personAddress, registrationAddress } from '../addresses.ts';
-import type { AdminDeps } from '../administration.ts';
+import type { AdminDeps } from '../deps.ts';
 import { fieldOf } from '../fields.ts';
 import { administered, refuseDismissed, visitorOf } from '../guards.ts';
 import { nothingTyped, readDetails, type Typed } from './form.ts';

@@ -6,7 +6,7 @@ import { forgetAdminSeen } from '#store/sessions.ts';
 import type { OrganisationRow, PersonRow } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
 import { hubAddress, peopleAddress, personIn, phoneDeletionAddress } from '../addresses.ts';
-import type { AdminDeps } from '../administration.ts';
+import type { AdminDeps } from '../deps.ts';
 import { administered, refuseDismissed, visitorOf } from '../guards.ts';
 import { administratorNames, tell } from '../letters.ts';
 import { endCodes } from '../security-phone/codes.ts';

@@ -4,7 +4,7 @@ import { grantsByPerson } from '#store/rights.ts';
 import type { PersonRow } from '#store/tables.ts';
 import type { FieldError } from '#views/forms.ts';
 import { hubAddress, peopleAddress, personIn, removalAddress } from '../addresses.ts';
-import type { AdminDeps } from '../administration.ts';
+import type { AdminDeps } from '../deps.ts';
 import { fieldOf } from '../fields.ts';
 import { administered, refuseDismissed, visitorOf } from '../guards.ts';
 import { isLastAdministrator } from '../standing.ts';

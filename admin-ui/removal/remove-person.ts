@@ -6,7 +6,7 @@ import { grantsOf } from '#store/rights.ts';
 import { endSessions } from '#store/sessions.ts';
 import type { OrganisationRow, PersonRow } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
-import type { AdminDeps } from '../administration.ts';
+import type { AdminDeps } from '../deps.ts';
 import { administratorNames, tell } from '../letters.ts';
 import { askWithin, isLastAdministrator } from '../standing.ts';
 import { authorOf, entryOf, memberOf } from '../subject.ts';

@@ -2,7 +2,7 @@ import type { Change } from '#store/database.ts';
 import { enqueue } from '#store/outbox.ts';
 import { addCode } from '#store/security-codes.ts';
 import type { CodePurpose, PersonRow, Reader } from '#store/tables.ts';
-import type { AdminDeps } from '../administration.ts';
+import type { AdminDeps } from '../deps.ts';
 
 export type Sender = Pick<AdminDeps, 'settings' | 'keys'>;
 export type CodeFor = { person: number; session: number; purpose: CodePurpose; phone: string; now: number };

@@ -5,7 +5,7 @@ import { takeCode } from '#store/security-codes.ts';
 import { setAdminSeen } from '#store/sessions.ts';
 import type { PersonRow } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
-import type { AdminDeps } from '../administration.ts';
+import type { AdminDeps } from '../deps.ts';
 import { administratorNames, tell } from '../letters.ts';
 import { freshSince } from '../step-up.ts';
 import { numberBeingRegistered, purposeFor, type Sent, sendCode } from './codes.ts';

@@ -5,7 +5,7 @@ import { pendingCode } from '#store/security-codes.ts';
 import type { PersonRow, Reader } from '#store/tables.ts';
 import type { FieldError } from '#views/forms.ts';
 import { hubAddress, withReturn } from '../addresses.ts';
-import type { AdminDeps } from '../administration.ts';
+import type { AdminDeps } from '../deps.ts';
 import { field } from '../fields.ts';
 import { visitorOf } from '../guards.ts';
 import { freshSince } from '../step-up.ts';

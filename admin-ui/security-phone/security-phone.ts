@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { person as personById } from '#store/people.ts';
 import type { FieldError } from '#views/forms.ts';
 import { withReturn } from '../addresses.ts';
-import type { AdminDeps } from '../administration.ts';
+import type { AdminDeps } from '../deps.ts';
 import { field } from '../fields.ts';
 import { visitorOf } from '../guards.ts';
 import { sayClock, sayDay } from '../times.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { saveAccess } from '#admin-ui/access/save.ts';
 import { accessState } from '#admin-ui/access/state.ts';
-import type { AdminDeps } from '#admin-ui/administration.ts';
+import type { AdminDeps } from '#admin-ui/deps.ts';
 import { listPeople } from '#admin-ui/people/queries.ts';
 import { invite } from '#admin-ui/registration/invite.ts';
 import { removePerson } from '#admin-ui/removal/remove-person.ts';
