@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Catalogue } from '#config/catalogue.ts';
 import type { Settings } from '#config/settings.ts';
 import type { Answers } from './answers.ts';
+import type { Cookies } from './cookies.ts';
 import { addDispatch } from './dispatch.ts';
 import { type RequestFacts, type ResponseFacts, responseFacts } from './headers.ts';
 import { addHttpProxy } from './http-proxy.ts';
@@ -15,9 +16,9 @@ import type { Upstream, Upstreams } from './upstreams.ts';
 export type ForwardDeps = {
   catalogue: Catalogue;
   upstreams: Upstreams;
-  engine: Settings['engine'];
+  settings: Pick<Settings, 'engine'>;
   identityOf: IdentityOf;
-  ownCookies: ReadonlySet<string>;
+  cookies: Pick<Cookies, 'names'>;
   answers: Answers;
   live: LiveConnections;
 };
@@ -37,12 +38,13 @@ export async function addForwarding(sites: FastifyInstance, deps: ForwardDeps): 
   const methods = METHODS.filter(method => method !== 'CONNECT' && method !== 'TRACE');
   for (const method of methods) if (!sites.supportedMethods.includes(method)) sites.addHttpMethod(method, { hasBody: true });
   const route = createRoute(deps);
-  if (deps.engine === 'http-proxy') await addHttpProxy(sites, methods, deps, route);
+  if (deps.settings.engine === 'http-proxy') await addHttpProxy(sites, methods, deps, route);
   else addDispatch(sites, methods, deps, route);
   return route;
 }
 
-function createRoute({ catalogue, upstreams, identityOf, ownCookies, answers }: ForwardDeps): Route {
+function createRoute({ catalogue, upstreams, identityOf, cookies, answers }: ForwardDeps): Route {
+  const ownCookies = cookies.names;
   const hosts = new Map(catalogue.sites.map(site => [site, new URL(site.origin).host]));
   const answerFacts = new Map(
     catalogue.sites.flatMap(site => site.pages.map(page => [page, responseFacts(site.origin, page.upstream, page.kind, ownCookies)])),

@@ -1,12 +1,12 @@
 import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { registerAdministration } from '#admin-ui/administration.ts';
-import type { AdminDeps } from '#admin-ui/deps.ts';
 import type { Policies } from '#policies/policies.ts';
 import { newToken } from '#store/tokens.ts';
 import { addPages } from '#views/pages.ts';
 import type { Views } from '#views/render.ts';
 import type { Visitor } from '#views/visitor.ts';
+import { type AdministrationDeps, administrationDeps } from './administration.ts';
 import type { Answers } from './answers.ts';
 import { comesFromElsewhere, type FormTokens } from './csrf.ts';
 import { addPortalHandOff, type HandOffDeps } from './hand-off.ts';
@@ -22,8 +22,8 @@ export type PortalScopeDeps = HandOffDeps &
   PortalDeps &
   SignInPagesDeps &
   ForgotPasswordDeps &
-  SetPasswordDeps & {
-    administration: AdminDeps;
+  SetPasswordDeps &
+  AdministrationDeps & {
     answers: Answers;
     policies: Policies;
     /** False while this process may have missed that a session or a right has ended. */
@@ -67,7 +67,7 @@ export async function addPortal(app: FastifyInstance, deps: PortalScopeDeps): Pr
     addForgotPassword(scope, deps);
     addSetPassword(scope, deps);
     addPortalPages(scope, deps);
-    registerAdministration(scope, deps.administration);
+    registerAdministration(scope, administrationDeps(deps));
     deps.addToPortal?.(scope);
   });
 }

@@ -10,22 +10,20 @@ import { isWebSocketHandshake } from './upgrade.ts';
 export type ServerDeps = {
   settings: Pick<Settings, 'trustedProxies' | 'logLevel'>;
   sites: Sites;
-  /** Answers an address that the router cannot even read; no hook has seen it then. */
-  refuse(request: FastifyRequest, reply: FastifyReply): void;
   log?: NodeJS.WritableStream;
 };
 
 const MOST_HEADERS = 100;
 
 /** The bare server: what holds for every request before anybody asks whose it is. */
-export function createServer({ settings, sites, refuse, log }: ServerDeps): FastifyInstance {
-  const app = fastify({
+export function createServer({ settings, sites, log }: ServerDeps): FastifyInstance {
+  const app: FastifyInstance = fastify({
     logger: { level: settings.logLevel, ...(log ? { stream: log } : {}), serializers: { req: withoutQuery } },
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: newReference,
     requestIdHeader: false,
-    // By default such an address is sent back as it came.
-    frameworkErrors: (_error, request, reply) => refuse(request, reply),
+    // An address that the router cannot read: by default it is sent back as it came.
+    frameworkErrors: (error, request, reply) => app.errorHandler(error, request, reply),
     // Only a named proxy may say who the client is and that it came by https (CVE-2026-3635, CVE-2026-40575).
     trustProxy: settings.trustedProxies.length > 0 ? settings.trustedProxies : false,
     forceCloseConnections: 'idle',

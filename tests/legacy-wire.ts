@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, connect as openConnection, type Socket } from 'node:net';
 import type { Catalogue, Page } from '#config/catalogue.ts';
-import type { AppDeps } from '#gateway/app.ts';
+import type { AppDeps } from '#gateway/deps.ts';
 
 /** The wire between the gateway and the legacy server: everything passes, and every byte that reached the server is kept. */
 export type Wire = {

@@ -1,4 +1,4 @@
-import type { AppDeps } from '#gateway/app.ts';
+import type { AppDeps } from '#gateway/deps.ts';
 import type { Reader } from '#store/tables.ts';
 import { asAdministrator } from './admin-ui-steps.ts';
 import { type Browser, startApp, type TestApp } from './app.ts';

@@ -1,0 +1,24 @@
+import type { FastifyInstance } from 'fastify';
+import type { Catalogue } from '#config/catalogue.ts';
+import type { Settings } from '#config/settings.ts';
+import type { Store } from '#store/database.ts';
+import type { Feed } from '#store/feed.ts';
+import type { Keys } from './keys.ts';
+import type { Directory } from './sign-in/credentials.ts';
+
+/** What the gateway stands on; `main.ts` opens it, tests bring their own. */
+export type AppDeps = {
+  settings: Settings;
+  catalogue: Catalogue;
+  store: Store;
+  feed: Feed;
+  keys: Keys;
+  directory: Directory | null;
+  /** Tells the outbox worker that a message waits. */
+  deliverSoon(): void;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  log?: NodeJS.WritableStream;
+  /** Pages that only this kind of installation has, such as the demo's outbox. */
+  addToPortal?: (portal: FastifyInstance) => void;
+};

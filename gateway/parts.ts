@@ -1,0 +1,56 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { createPolicies } from '#policies/policies.ts';
+import { factsOf } from '#store/rules.ts';
+import { createViews } from '#views/render.ts';
+import { createAnswers } from './answers.ts';
+import { addCookies } from './cookies.ts';
+import { createFormTokens } from './csrf.ts';
+import type { AppDeps } from './deps.ts';
+import { createGuard, type Guard } from './guard.ts';
+import { createIdentities } from './identity.ts';
+import { createIdentityTokens } from './identity-token.ts';
+import { createLiveConnections } from './live.ts';
+import { createReturnAddresses } from './return-address.ts';
+import { serviceStates } from './service-states.ts';
+import { createSessions, type Sessions } from './sessions.ts';
+import { createHashing } from './sign-in/hashing.ts';
+import type { Sites } from './sites.ts';
+import { createUpstreams } from './upstreams.ts';
+
+/** What the steps of a request work with, each made once. Every step names in a type of its own what it takes of this. */
+export async function createParts(app: FastifyInstance, sites: Sites, deps: AppDeps) {
+  const { settings, catalogue, store, feed, keys, directory, now } = deps;
+  const secure = catalogue.portal.origin.startsWith('https:');
+  const views = createViews({ brand: catalogue.brand, portalOrigin: catalogue.portal.origin });
+  const policies = createPolicies({
+    factsOf: domain => factsOf(store.db, domain),
+    service: serviceStates(catalogue),
+    now,
+    onFault: (fault, domain) => app.log.error({ err: fault, domain }, 'rights could not be read'),
+  });
+  const cookies = await addCookies(app, keys.session, secure, settings.absoluteHours * 3600);
+  const sessions = createSessions(store, cookies, settings, now);
+  const rightsAreFresh = () => feed.staleFor() <= settings.maxStalenessSeconds * 1000;
+  const guard = createGuard({ catalogue, policies, rightsAreFresh });
+  const identityTokens = createIdentityTokens(catalogue.portal.origin, keys.identity);
+  const hashing = createHashing();
+  const made = { sites, views, policies, cookies, sessions, rightsAreFresh, guard, identityTokens, hashing };
+  return {
+    ...deps,
+    ...made,
+    answers: createAnswers({ catalogue, views, store, policies, now }),
+    returnAddress: createReturnAddresses(catalogue),
+    formTokens: createFormTokens(keys.csrf),
+    credentials: { store, directory, hashing, limits: settings.signIn, now },
+    identityOf: createIdentities(identityTokens, now),
+    upstreams: createUpstreams(settings.upstream),
+    live: createLiveConnections(request => stillAllowed(guard, sessions, request)),
+  };
+}
+
+/** The question of a live connection's first request, asked again: the session as it is now, the rights as they are now. */
+async function stillAllowed(guard: Guard, sessions: Sessions, request: FastifyRequest): Promise<boolean> {
+  if (!request.site || !request.page) return false;
+  const session = await sessions.peek(request.headers.cookie, request.site.host);
+  return (await guard(request.site, request.page, session)).outcome === 'allow';
+}
