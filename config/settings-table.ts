@@ -39,7 +39,7 @@ export const settingsTable: readonly SettingRow[] = [
   plain('UPSTREAM_CONNECT_SECONDS', '5', 'Seconds to wait for a legacy server to accept a connection.'),
   plain('UPSTREAM_HEADERS_SECONDS', '30', 'Seconds to wait for a legacy server to begin its answer.'),
   plain('UPSTREAM_BODY_SECONDS', '300', 'Seconds a legacy server may be silent in the middle of an answer.'),
-  plain('UPSTREAM_CONNECTIONS', '50', 'Connections to one legacy server at most.'),
+  plain('UPSTREAM_CONNECTIONS', '100', 'Connections to one legacy server at most.'),
   plain('ENGINE', 'dispatch', 'What forwards requests: dispatch, or http-proxy for the Fastify plugin, at twice the processor time.'),
   plain('EMAIL_WORDING', 'specific', 'specific: e-mails say what changed. generic: they only ask the person to sign in and look.'),
   secret('SMTP_URL', 'Mail server, like smtps://user:password@host:465. Not set: e-mails wait in the outbox.'),

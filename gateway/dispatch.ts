@@ -32,16 +32,16 @@ function forward(request: FastifyRequest, reply: FastifyReply, route: Route, liv
     return;
   }
   const exchange = new Exchange(request, reply, route, live, upstream);
-  upstream.waiting.add(exchange);
-  upstream.pool.dispatch(
-    {
-      path: request.raw.url ?? '/',
-      method: request.method as Dispatcher.HttpMethod,
-      headers: requestHeaders(request.headers, route.requestFacts(request)),
-      body: bodyOf(request),
-    },
-    exchange,
-  );
+  const options: Dispatcher.DispatchOptions & { servername: string } = {
+    path: request.raw.url ?? '/',
+    method: request.method as Dispatcher.HttpMethod,
+    headers: requestHeaders(request.headers, route.requestFacts(request)),
+    body: bodyOf(request),
+    // Otherwise undici takes it from `Host`, and closes its connections whenever two sites of one https server take turns.
+    servername: upstream.servername,
+  };
+  upstream.pool.dispatch(options, exchange);
+  exchange.waitIfNeedBe();
 }
 
 /** Not the request itself: undici destroys what it cannot finish sending, and with the request the browser's connection would go. */
@@ -63,92 +63,106 @@ const SMALL = 16 * 1024;
 
 /** One request on its way, and its answer: what undici tells of it, in the order in which it does. */
 class Exchange implements Dispatcher.DispatchHandler, Waiting {
-  readonly since = performance.now();
-  readonly #request: FastifyRequest;
-  readonly #reply: FastifyReply;
-  readonly #response: ServerResponse;
-  readonly #route: Route;
-  readonly #live: LiveConnections;
-  readonly #upstream: Upstream;
-  #abort: ((error: Error) => void) | null = null;
-  #over = false;
-  #resume: (() => void) | null = null;
-  #length = Number.NaN;
+  since = 0;
+  // Not `#private`: a request makes one of these, and those cost a tenth of everything else it does.
+  private readonly request: FastifyRequest;
+  private readonly reply: FastifyReply;
+  private readonly response: ServerResponse;
+  private readonly route: Route;
+  private readonly live: LiveConnections;
+  private readonly upstream: Upstream;
+  private abort: ((error: Error) => void) | null = null;
+  private resume: (() => void) | null = null;
+  private length = -1;
+  private over = false;
 
   constructor(request: FastifyRequest, reply: FastifyReply, route: Route, live: LiveConnections, upstream: Upstream) {
-    this.#request = request;
-    this.#reply = reply;
-    this.#response = reply.raw;
-    this.#route = route;
-    this.#live = live;
-    this.#upstream = upstream;
-    reply.raw.on('close', () => this.#leave());
+    this.request = request;
+    this.reply = reply;
+    this.response = reply.raw;
+    this.route = route;
+    this.live = live;
+    this.upstream = upstream;
+    reply.raw.on('close', () => this.leave());
+  }
+
+  /** Nearly every request has its connection at once, and does not pay for a queue. */
+  waitIfNeedBe(): void {
+    if (this.abort !== null || this.over) return;
+    this.since = performance.now();
+    this.upstream.waiting.add(this);
+  }
+
+  private waitNoMore(): void {
+    if (this.since > 0) this.upstream.waiting.delete(this);
   }
 
   /** The browser has everything, or has gone: in that case the legacy server need not go on. */
-  #leave(): void {
-    this.#upstream.waiting.delete(this);
-    if (this.#over) return;
-    this.#over = true;
-    this.#abort?.(new Error('the browser went away'));
+  private leave(): void {
+    if (this.over) return;
+    this.over = true;
+    this.waitNoMore();
+    this.abort?.(new Error('the browser went away'));
   }
 
   giveUp(): void {
-    this.#over = true;
-    this.#upstream.failed();
-    this.#route.trouble(this.#request, this.#reply, 'upstream-slow', 'no connection became free in time');
+    this.over = true;
+    this.upstream.failed();
+    this.route.trouble(this.request, this.reply, 'upstream-slow', 'no connection became free in time');
   }
 
   onConnect(abort: (error?: Error) => void): void {
-    this.#upstream.waiting.delete(this);
-    if (this.#over) abort(new Error('the browser went away'));
-    else this.#abort = abort;
+    this.waitNoMore();
+    if (this.over) abort(new Error('the browser went away'));
+    else this.abort = abort;
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void, reason: string): boolean {
     // Hints before the answer: a browser can do without.
     if (status < 200) return true;
-    this.#upstream.answered();
+    this.upstream.answered();
     const received = textOf(raw);
-    const headers = responseHeaders(received, this.#route.answerFacts(this.#request));
-    this.#response.writeHead(status, reason, headers);
-    this.#reply.hijack();
-    this.#resume = resume;
-    this.#length = Number(valuesOf(received, 'content-length') || Number.NaN);
+    const headers = responseHeaders(received, this.route.answerFacts(this.request));
+    this.response.writeHead(status, reason, headers);
+    this.reply.hijack();
+    this.resume = resume;
+    this.length = Number(valuesOf(received, 'content-length') || -1);
     if (valuesOf(received, 'content-type').startsWith('text/event-stream')) {
-      this.#live.add(this.#request, () => this.#request.raw.socket.destroy());
-      this.#response.flushHeaders();
+      this.live.add(this.request, () => this.request.raw.socket.destroy());
+      this.response.flushHeaders();
     }
     return true;
   }
 
   onData(chunk: Buffer): boolean {
-    if (chunk.length === this.#length && chunk.length <= SMALL) {
+    if (chunk.length === this.length && chunk.length <= SMALL) {
       // As text it leaves in one piece with its headers: a third less work for a small page than two buffers.
-      this.#response.end(chunk.toString('latin1'), 'latin1');
+      this.response.end(chunk.toString('latin1'), 'latin1');
       return true;
     }
-    if (this.#response.write(chunk)) return true;
-    this.#response.once('drain', this.#resume!);
+    if (this.response.write(chunk)) return true;
+    this.response.once('drain', this.resume!);
     return false;
   }
 
   onComplete(): void {
-    this.#over = true;
-    if (!this.#response.writableEnded) this.#response.end();
+    this.over = true;
+    if (!this.response.writableEnded) this.response.end();
   }
 
   onError(error: Error): void {
-    this.#upstream.waiting.delete(this);
-    if (this.#over) return;
-    this.#over = true;
+    if (this.over) return;
+    this.over = true;
+    this.waitNoMore();
     // Half an answer must be seen to be one: as a broken connection, never as a short whole.
-    if (this.#response.headersSent) {
-      this.#response.destroy();
+    if (this.response.headersSent) {
+      this.response.destroy();
       return;
     }
-    this.#upstream.failed();
-    this.#route.trouble(this.#request, this.#reply, codeOfFailure(error), error.message);
+    const code = codeOfFailure(error);
+    // Whoever sends a form slowly makes the legacy server wait: that says nothing about the server.
+    if (code === 'upstream-unreachable' || (code === 'upstream-slow' && this.request.raw.complete)) this.upstream.failed();
+    this.route.trouble(this.request, this.reply, code, error.message);
   }
 }
 

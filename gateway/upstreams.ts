@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { isIP } from 'node:net';
 import { buildConnector, Pool } from 'undici';
 import type { Settings } from '#config/settings.ts';
 import type { ProblemCode } from './problems.ts';
@@ -7,9 +8,11 @@ import type { ProblemCode } from './problems.ts';
 /** A legacy server as the gateway uses it: its connections, how many may wait for one, and whether it is worth asking at all. */
 export type Upstream = {
   origin: string;
+  /** The name its certificate must carry: its own, not that of the `Host` header that is forwarded. */
+  servername: string;
   pool: Pool;
   /** How to reach it without the pool: for a connection that becomes a WebSocket and never comes back. */
-  direct: RequestOptions;
+  direct: RequestOptions & { servername?: string };
   /** Why it should not be asked now, so that whoever waits is told at once; null when it may be. */
   refusal(): ProblemCode | null;
   /** Requests that wait for a connection. */
@@ -67,6 +70,7 @@ function createUpstream(origin: string, limits: Limits, now: () => number): Upst
   const breaker = createBreaker(now);
   return {
     origin,
+    servername: new URL(origin).hostname,
     pool: connectionPool(origin, limits),
     direct: directOptions(origin, limits),
     waiting,
@@ -98,19 +102,24 @@ function createBreaker(now: () => number) {
   };
 }
 
-/** The name the connection's certificate must carry is the upstream's own, not that of the `Host` header that is forwarded. */
 function connectionPool(origin: string, limits: Limits): Pool {
   const connect = buildConnector({ timeout: limits.connectSeconds * 1000, rejectUnauthorized: true });
-  const servername = new URL(origin).hostname;
+  const servername = tlsName(origin);
   return new Pool(origin, {
     connections: limits.connections,
     headersTimeout: limits.headersSeconds * 1000,
     bodyTimeout: limits.bodySeconds * 1000,
-    connect: (details, callback) => connect({ ...details, servername }, callback),
+    connect: (details, callback) => connect({ ...details, servername: servername ?? '' }, callback),
   });
 }
 
-function directOptions(origin: string, limits: Limits): RequestOptions {
+/** TLS has no names for IP addresses; those are compared with the certificate without one. */
+function tlsName(origin: string): string | undefined {
+  const { hostname } = new URL(origin);
+  return isIP(hostname.replace(/^\[|\]$/g, '')) ? undefined : hostname;
+}
+
+function directOptions(origin: string, limits: Limits): Upstream['direct'] {
   const { protocol, hostname, port } = new URL(origin);
   const secure = protocol === 'https:';
   return {
@@ -118,7 +127,9 @@ function directOptions(origin: string, limits: Limits): RequestOptions {
     hostname,
     port: port || (secure ? 443 : 80),
     timeout: limits.headersSeconds * 1000,
-    agent: secure ? new HttpsAgent({ servername: hostname, rejectUnauthorized: true, maxSockets: Infinity }) : new HttpAgent(),
+    agent: secure ? new HttpsAgent({ rejectUnauthorized: true }) : new HttpAgent(),
     setHost: false,
+    // Node would take the name from `Host` as well.
+    servername: tlsName(origin) ?? '',
   };
 }
