@@ -9,6 +9,7 @@ export function catalogueFaults(written: WrittenCatalogue): Fault[] {
     ...hostFaults(written),
     ...idFaults(written),
     ...undeclaredHosts(written),
+    ...upstreamFaults(written),
     ...pages.flatMap(pageFaults),
     ...overlaps(pages),
     ...bookmarkFaults(written, pages),
@@ -125,6 +126,27 @@ function bookmarkFaults(written: WrittenCatalogue, pages: readonly PlacedPage[])
       return same ? [{ at, message: `${path}: is a page as well; an address is either a page or a bookmark` }] : [];
     }),
   );
+}
+
+function upstreamFaults(written: WrittenCatalogue): Fault[] {
+  const used = new Set([
+    ...written.sites.map(({ value }) => value.upstream),
+    ...written.services.flatMap(({ value }) => [...value.pages, ...value.openPages].map(page => page.upstream)),
+  ]);
+  const seen = new Set<string>();
+  return written.upstreams.flatMap(({ value, at }) => {
+    const { origin, ca, certificate, key, serverName } = value;
+    const faults: Fault[] = [];
+    const fault = (name: string, message: string) => void faults.push({ at: [...at, name], message: `${name}: ${message}` });
+    if (seen.has(origin)) fault('origin', `${origin} is described twice; keep one of them`);
+    else if (!used.has(origin)) fault('origin', `${origin} is the upstream of no site and no page; correct it or remove the entry`);
+    seen.add(origin);
+    if ((certificate === null) !== (key === null))
+      fault(key === null ? 'certificate' : 'key', 'certificate and key belong together; name both or neither');
+    if (origin.startsWith('http:') && (ca ?? certificate ?? serverName) !== null)
+      fault('origin', `${origin} is reached without TLS, so certificates and serverName mean nothing; write https or remove them`);
+    return faults;
+  });
 }
 
 function dateFaults(service: WrittenService, at: Place): Fault[] {

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import type { Brand, Catalogue, Service } from './catalogue.ts';
+import { dirname, resolve } from 'node:path';
+import type { Brand, Catalogue, Service, UpstreamRules } from './catalogue.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
 import { sitesOf } from './catalogue-pages.ts';
-import { readServicesFile, type WrittenCatalogue, type WrittenService } from './catalogue-shape.ts';
+import { type Fault, type Place, readServicesFile, type WrittenCatalogue, type WrittenService } from './catalogue-shape.ts';
 
 /** Everything that is wrong with a services.yaml, a line for each fault. */
 export class CatalogueFault extends Error {
@@ -29,21 +30,45 @@ export function readCatalogue(file: string): Catalogue {
 export function parseCatalogue(text: string, file: string): Catalogue {
   const { written, faults, lineAt } = readServicesFile(text);
   faults.push(...catalogueFaults(written));
+  const upstreams = upstreamsOf(written, dirname(file), faults);
   if (faults.length > 0 || !written.brand || !written.portal) {
     const lines = faults.map(fault => ({ line: fault.line ?? lineAt(fault.at), message: fault.message }));
     lines.sort((a, b) => a.line - b.line);
     throw new CatalogueFault([...new Set(lines.map(({ line, message }) => `${file}:${line}: ${message}`))]);
   }
-  return catalogueOf(written, written.portal, written.brand);
+  return { ...catalogueOf(written, written.portal, written.brand), upstreams };
 }
 
-function catalogueOf(written: WrittenCatalogue, portal: string, brand: Brand): Catalogue {
+function catalogueOf(written: WrittenCatalogue, portal: string, brand: Brand): Omit<Catalogue, 'upstreams'> {
   return {
     portal: { host: new URL(portal).hostname, origin: portal },
     sites: sitesOf(written),
     services: written.services.map(({ value }) => serviceOf(value, written)),
     brand,
   };
+}
+
+/** The rules of each upstream, with the PEM files they name, which are looked for beside the catalogue. */
+function upstreamsOf({ upstreams }: WrittenCatalogue, folder: string, faults: Fault[]): Map<string, UpstreamRules> {
+  return new Map(
+    upstreams.map(({ value: { origin, ...rules }, at }) => {
+      const pem = (name: 'ca' | 'certificate' | 'key') => readPem(rules[name], folder, { at: [...at, name], faults });
+      return [origin, { ...rules, ca: pem('ca'), certificate: pem('certificate'), key: pem('key') }];
+    }),
+  );
+}
+
+function readPem(name: string | null, folder: string, { at, faults }: { at: Place; faults: Fault[] }): string | null {
+  if (name === null) return null;
+  const file = resolve(folder, name);
+  try {
+    const text = readFileSync(file, 'utf8');
+    if (/^-----BEGIN [A-Z ]+-----$/m.test(text)) return text;
+    faults.push({ at, message: `${file}: is not a PEM file (-----BEGIN …-----); convert it` });
+  } catch {
+    faults.push({ at, message: `${file}: the file cannot be read; check the path and who may read it` });
+  }
+  return null;
 }
 
 function serviceOf(service: WrittenService, written: WrittenCatalogue): Service {

@@ -58,6 +58,21 @@ const writtenSite = z.strictObject({
   bookmarks: z.record(path, portalPath).default({}),
 });
 
+const seconds = z.int('must be a whole number of seconds').min(1, 'must be 1 or more').max(86_400, 'must be 86400 (a day) or less');
+
+const writtenUpstream = z.strictObject({
+  origin,
+  ca: words.nullable().default(null),
+  certificate: words.nullable().default(null),
+  key: words.nullable().default(null),
+  serverName: words.nullable().default(null),
+  host: z.enum(['site', 'upstream'], 'must be site (the name people see) or upstream (the name in its own origin)').default('site'),
+  connectSeconds: seconds.nullable().default(null),
+  headersSeconds: seconds.nullable().default(null),
+  bodySeconds: seconds.nullable().default(null),
+  connections: z.int('must be a whole number').min(1, 'must be 1 or more').max(10_000, 'must be 10000 or less').nullable().default(null),
+});
+
 const writtenBrand = z.strictObject({
   council: words,
   productName: words,
@@ -71,16 +86,24 @@ const writtenBrand = z.strictObject({
 });
 
 // Sites and services are read one by one below, so that a fault in one does not hide the faults of the others.
-const writtenFile = z.strictObject({ portal: origin, brand: z.unknown(), sites: z.unknown(), services: z.unknown() });
+const writtenFile = z.strictObject({
+  portal: origin,
+  brand: z.unknown(),
+  sites: z.unknown(),
+  upstreams: z.unknown().optional(),
+  services: z.unknown(),
+});
 
 export type WrittenPage = z.infer<typeof writtenPage>;
 export type WrittenService = z.infer<typeof writtenService>;
 export type WrittenSite = z.infer<typeof writtenSite>;
+export type WrittenUpstream = z.infer<typeof writtenUpstream>;
 export type WrittenBrand = z.infer<typeof writtenBrand>;
 export type WrittenCatalogue = {
   portal: string | null;
   brand: WrittenBrand | null;
   sites: Read<WrittenSite>[];
+  upstreams: Read<WrittenUpstream>[];
   services: Read<WrittenService>[];
   /** False when some site could not be read, so "no such site" would be a false alarm. */
   allSitesRead: boolean;
@@ -97,15 +120,17 @@ export function readServicesFile(text: string): { written: WrittenCatalogue; fau
   }));
   const whole: unknown = faults.length > 0 ? null : document.toJS();
   const lineAt = (at: Place) => lineOf(document.contents, at, lines);
-  if (faults.length > 0) return { written: { portal: null, brand: null, sites: [], services: [], allSitesRead: false }, faults, lineAt };
+  if (faults.length > 0)
+    return { written: { portal: null, brand: null, sites: [], upstreams: [], services: [], allSitesRead: false }, faults, lineAt };
   const top = typeof whole === 'object' && whole !== null && !Array.isArray(whole) ? (whole as Record<string, unknown>) : {};
   keep(writtenFile, top, [], faults);
   const brand = keep(writtenBrand, top.brand, ['brand'], faults);
   const sites = keepEach(writtenSite, top.sites, 'sites', faults);
+  const upstreams = top.upstreams === undefined ? [] : keepEach(writtenUpstream, top.upstreams, 'upstreams', faults);
   const services = keepEach(writtenService, top.services, 'services', faults);
   const portal = originFault(String(top.portal)) === null ? String(top.portal) : null;
   const allSitesRead = Array.isArray(top.sites) && top.sites.length === sites.length;
-  return { written: { portal, brand, sites, services, allSitesRead }, faults, lineAt };
+  return { written: { portal, brand, sites, upstreams, services, allSitesRead }, faults, lineAt };
 }
 
 function keepEach<T>(shape: z.ZodType<T>, list: unknown, name: string, faults: Fault[]): Read<T>[] {

@@ -1,3 +1,5 @@
+import { startOf } from './calendar.ts';
+
 export type PageKind = 'protected' | 'open' | 'shared';
 
 export type Page = {
@@ -27,6 +29,22 @@ export type Site = {
   bookmarks: ReadonlyMap<string, string>;
 };
 
+/** How a legacy server is reached, where its origin alone does not say it. Null: as the settings say, or as usual. */
+export type UpstreamRules = {
+  /** PEM texts: the authority that its certificate must come from; what the gateway shows of itself. */
+  ca: string | null;
+  certificate: string | null;
+  key: string | null;
+  /** The name its certificate must carry. */
+  serverName: string | null;
+  /** Which host it is told: the site's, as people see it, or its own. */
+  host: 'site' | 'upstream';
+  connectSeconds: number | null;
+  headersSeconds: number | null;
+  bodySeconds: number | null;
+  connections: number | null;
+};
+
 export type Service = {
   id: string;
   shortName: string;
@@ -35,7 +53,7 @@ export type Service = {
   description: string;
   contact: { name: string; email: string; phone: string | null };
   whoMayGrant: 'organisation-administrators' | 'council';
-  /** ISO dates: the midnight that begins them in Europe/London. */
+  /** ISO dates, such as 2019-03-04: the instant they begin. */
   opensOn: string | null;
   oldPageEndsOn: string | null;
   /** Absolute address the tile leads to. */
@@ -62,14 +80,15 @@ export type Brand = {
 export type Catalogue = {
   portal: { host: string; origin: string };
   sites: readonly Site[];
+  /** By origin; most upstreams need none. */
+  upstreams: ReadonlyMap<string, UpstreamRules>;
   services: readonly Service[];
   brand: Brand;
 };
 
-/** The instant a service opens, in milliseconds since the epoch: midnight in Europe/London, summer time observed. Null when it has no date. */
-export function opensAt(service: Service): number | null {
-  if (service.opensOn === null) return null;
-  return Temporal.PlainDate.from(service.opensOn).toZonedDateTime('Europe/London').epochMilliseconds;
+/** The instant a service opens: the beginning of its day. Null when it has none. */
+export function opensAt({ opensOn }: Service): number | null {
+  return opensOn === null ? null : startOf(opensOn);
 }
 
 /** The first instant at which the service may be used: long ago without an opening date, never once it is archived. */

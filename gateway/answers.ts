@@ -90,11 +90,10 @@ async function deniedPage(deps: AnswersDeps, request: FastifyRequest, { decision
   const service = catalogue.services.find(entry => entry.id === page.service) ?? null;
   const administrators = session.organisation ? await administratorsOf(store.db, session.organisation.id, now()) : [];
   const elsewhere = service ? await organisationsThatMay(deps, session, service.id) : [];
-  const opens = service ? opensAt(service) : null;
   return {
     standalone: true,
     variant: variantOf(decision, service, elsewhere.length > 0),
-    service: service && { name: service.fullName, contact: service.contact, opensOn: opens === null ? null : new Date(opens) },
+    service: service && { name: service.fullName, contact: service.contact, opensOn: opensAt(service) },
     person: `${session.person.firstName} ${session.person.lastName}`.trim(),
     organisation: session.organisation?.name ?? null,
     administers: session.organisation && administrators.some(({ id }) => id === session.person.id) ? session.organisation.id : null,

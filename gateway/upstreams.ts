@@ -2,12 +2,15 @@ import { Agent as HttpAgent, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { isIP } from 'node:net';
 import { buildConnector, Pool } from 'undici';
+import type { Catalogue, UpstreamRules } from '#config/catalogue.ts';
 import type { Settings } from '#config/settings.ts';
 import type { ProblemCode } from './problems.ts';
 
 /** A legacy server as the gateway uses it: its connections, how many may wait for one, and whether it is worth asking at all. */
 export type Upstream = {
   origin: string;
+  /** The host it is told instead of the site's; null for the site's. */
+  toldHost: string | null;
   /** The name its certificate must carry: its own, not that of the `Host` header that is forwarded. */
   servername: string;
   pool: Pool;
@@ -17,6 +20,7 @@ export type Upstream = {
   refusal(): ProblemCode | null;
   /** Requests that wait for a connection. */
   waiting: Set<Waiting>;
+  longestWaitMs: number;
   answered(): void;
   /** It could not be reached, or said nothing in time. */
   failed(): void;
@@ -35,17 +39,16 @@ const OPEN_MS = 5_000;
 const SWEEP_MS = 1_000;
 
 /** Each legacy server has connections and limits of its own, so that one that hangs cannot slow another. */
-export function createUpstreams(limits: Limits, now: () => number = () => performance.now()): Upstreams {
+export function createUpstreams(rules: Catalogue['upstreams'], limits: Limits, now: () => number = () => performance.now()): Upstreams {
   const upstreams = new Map<string, Upstream>();
   const sweep = setInterval(() => {
-    const longest = (limits.connectSeconds + limits.headersSeconds) * 1000;
-    for (const { waiting } of upstreams.values()) giveUpAfter(waiting, now() - longest);
+    for (const { waiting, longestWaitMs } of upstreams.values()) giveUpAfter(waiting, now() - longestWaitMs);
   }, SWEEP_MS).unref();
   return {
     of(origin) {
       const known = upstreams.get(origin);
       if (known) return known;
-      const made = createUpstream(origin, limits, now);
+      const made = createUpstream(origin, rules.get(origin) ?? null, limits, now);
       upstreams.set(origin, made);
       return made;
     },
@@ -65,19 +68,42 @@ function giveUpAfter(waiting: Set<Waiting>, oldest: number): void {
   }
 }
 
-function createUpstream(origin: string, limits: Limits, now: () => number): Upstream {
+function createUpstream(origin: string, rules: UpstreamRules | null, usual: Limits, now: () => number): Upstream {
+  const limits = {
+    connectSeconds: rules?.connectSeconds ?? usual.connectSeconds,
+    headersSeconds: rules?.headersSeconds ?? usual.headersSeconds,
+    bodySeconds: rules?.bodySeconds ?? usual.bodySeconds,
+    connections: rules?.connections ?? usual.connections,
+  };
+  const tls = tlsOptions(origin, rules);
   const waiting = new Set<Waiting>();
   const breaker = createBreaker(now);
   return {
     origin,
-    servername: new URL(origin).hostname,
-    pool: connectionPool(origin, limits),
-    direct: directOptions(origin, limits),
+    toldHost: rules?.host === 'upstream' ? new URL(origin).host : null,
+    servername: tls.servername,
+    pool: connectionPool(origin, limits, tls),
+    direct: directOptions(origin, limits, tls),
     waiting,
+    longestWaitMs: (limits.connectSeconds + limits.headersSeconds) * 1000,
     refusal: () =>
       waiting.size >= WAITING_PER_CONNECTION * limits.connections ? 'upstream-busy' : breaker.refuses() ? 'upstream-unreachable' : null,
     answered: breaker.answered,
     failed: breaker.failed,
+  };
+}
+
+type Tls = { servername: string; rejectUnauthorized: true; ca?: string; cert?: string; key?: string };
+
+/** Certificates are always verified. TLS has no names for IP addresses: those are compared with the certificate without one. */
+function tlsOptions(origin: string, rules: UpstreamRules | null): Tls {
+  const { hostname } = new URL(origin);
+  const ownName = isIP(hostname.replace(/^\[|\]$/g, '')) ? '' : hostname;
+  return {
+    servername: rules?.serverName ?? ownName,
+    rejectUnauthorized: true,
+    ...(rules?.ca ? { ca: rules.ca } : {}),
+    ...(rules?.certificate && rules.key ? { cert: rules.certificate, key: rules.key } : {}),
   };
 }
 
@@ -102,24 +128,17 @@ function createBreaker(now: () => number) {
   };
 }
 
-function connectionPool(origin: string, limits: Limits): Pool {
-  const connect = buildConnector({ timeout: limits.connectSeconds * 1000, rejectUnauthorized: true });
-  const servername = tlsName(origin);
+function connectionPool(origin: string, limits: Limits, { servername, ...tls }: Tls): Pool {
+  const connect = buildConnector({ timeout: limits.connectSeconds * 1000, ...tls });
   return new Pool(origin, {
     connections: limits.connections,
     headersTimeout: limits.headersSeconds * 1000,
     bodyTimeout: limits.bodySeconds * 1000,
-    connect: (details, callback) => connect({ ...details, servername: servername ?? '' }, callback),
+    connect: (details, callback) => connect({ ...details, servername }, callback),
   });
 }
 
-/** TLS has no names for IP addresses; those are compared with the certificate without one. */
-function tlsName(origin: string): string | undefined {
-  const { hostname } = new URL(origin);
-  return isIP(hostname.replace(/^\[|\]$/g, '')) ? undefined : hostname;
-}
-
-function directOptions(origin: string, limits: Limits): Upstream['direct'] {
+function directOptions(origin: string, limits: Limits, tls: Tls): Upstream['direct'] {
   const { protocol, hostname, port } = new URL(origin);
   const secure = protocol === 'https:';
   return {
@@ -127,9 +146,9 @@ function directOptions(origin: string, limits: Limits): Upstream['direct'] {
     hostname,
     port: port || (secure ? 443 : 80),
     timeout: limits.headersSeconds * 1000,
-    agent: secure ? new HttpsAgent({ rejectUnauthorized: true }) : new HttpAgent(),
+    agent: secure ? new HttpsAgent(tls) : new HttpAgent(),
     setHost: false,
     // Node would take the name from `Host` as well.
-    servername: tlsName(origin) ?? '',
+    servername: tls.servername,
   };
 }

@@ -1,11 +1,11 @@
 import type { z } from 'zod';
-import { sayDay, sayInstant } from './dates.ts';
+import { sayInstant, sayIsoDay } from '#config/calendar.ts';
 import { address, type Block, type Letter, type Letterhead, paragraph, section } from './letter.ts';
 import type { accessChanged, administratorWelcome, removedFromOrganisation, right } from './message-data.ts';
 import { sayAuthor, unexpected, whereToSignIn } from './phrases.ts';
 
 function sayRight({ name, endsOn }: z.output<typeof right>): string {
-  return endsOn === null ? name : `${name}, until ${sayDay(endsOn)}`;
+  return endsOn === null ? name : `${name}, until ${sayIsoDay(endsOn)}`;
 }
 
 export function accessChangedLetter(data: z.output<typeof accessChanged>, letterhead: Letterhead): Letter {

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { sayInstant } from './dates.ts';
+import { sayInstant } from '#config/calendar.ts';
 import { address, heading, type Letter, type Letterhead, paragraph } from './letter.ts';
 import type { invitation, passwordChanged, passwordReset, securityPhoneDeleted, securityPhoneSet } from './message-data.ts';
 import { sayAuthor, unexpected, whereToSignIn } from './phrases.ts';

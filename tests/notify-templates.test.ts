@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { sayDay, sayInstant } from '#notify/dates.ts';
 import { composeEmail, composeText } from '#notify/templates.ts';
 import { letterhead, linkOf, samples, wordsOfHtml, wordsOfText, written } from './notify-samples.ts';
 
@@ -115,17 +114,4 @@ test('the text with a code ends with the line that binds it to the portal, and f
   const text = composeText({ template: 'security-code', secret: '012345' }, letterhead);
   expect(text).toBe('012345 is your Services Portal security code\n\n@portal.testshire.example #012345');
   expect(text.length).toBeLessThanOrEqual(160);
-});
-
-test.each([
-  [Date.UTC(2026, 5, 4, 8, 32), '4 June 2026 at 9:32am'],
-  [Date.UTC(2026, 0, 1, 0, 5), '1 January 2026 at 12:05am'],
-  [Date.UTC(2026, 6, 31, 23, 30), '1 August 2026 at 12:30am'],
-  [Date.UTC(2026, 11, 25, 12, 0), '25 December 2026 at 12:00pm'],
-])('the instant %i is said as "%s"', (at, said) => {
-  expect(sayInstant(at)).toBe(said);
-});
-
-test('a day is said without its year-first form', () => {
-  expect(sayDay('2026-03-29')).toBe('29 March 2026');
 });

@@ -146,7 +146,7 @@ export const samples: Record<string, Record<string, object>> = {
       elsewhere: [{ id: 8, name: 'Oakridge Junior School' }],
       switchAddress: 'https://portal.wessex.example/organisation',
     },
-    'not open': { ...refused, variant: 'not-open', service: { ...finance, opensOn: new Date(Date.UTC(2019, 2, 4)) } },
+    'not open': { ...refused, variant: 'not-open', service: { ...finance, opensOn: Date.UTC(2019, 2, 4) } },
     blocked: { ...refused, variant: 'blocked' },
     inactive: { ...refused, variant: 'inactive', organisation: null },
   },

@@ -5,7 +5,6 @@ import fastify from 'fastify';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { withoutGovUkBrand } from '#views/brand.ts';
-import { sayInstant } from '#views/dates.ts';
 import { errorsOf } from '#views/forms.ts';
 import { addPages } from '#views/pages.ts';
 import { createViews } from '#views/render.ts';
@@ -188,12 +187,7 @@ describe('what the portal serves', () => {
   });
 });
 
-describe('small words', () => {
-  it('says an instant as people write it, in British time', () => {
-    expect(sayInstant(Date.UTC(2026, 5, 4, 8, 32))).toBe('4 June 2026 at 9:32am');
-    expect(sayInstant(Date.UTC(2026, 0, 4, 12, 5))).toBe('4 January 2026 at 12:05pm');
-  });
-
+describe('the error summary', () => {
   it('gives one sentence for each field, in the order of the form', () => {
     const form = z.object({ name: z.string().min(1, 'Enter a name').max(0, 'Too long'), email: z.email('Enter an email address') });
     expect(errorsOf(form.safeParse({ name: '', email: '' }).error ?? new z.ZodError([]))).toEqual([

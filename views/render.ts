@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { Eta } from 'eta';
+import { sayDay, sayInstant, sayTime } from '#config/calendar.ts';
 import type { Brand } from '#config/catalogue.ts';
 import { type Assets, readAssets } from './assets.ts';
-import { sayDay, sayInstant, sayTime } from './dates.ts';
 import type { FieldError } from './forms.ts';
 import type { Visitor } from './visitor.ts';
 

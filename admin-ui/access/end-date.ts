@@ -1,7 +1,8 @@
+import { sayDay, startOf, zone } from '#config/calendar.ts';
+
 export const notADate = 'Enter the date access ends, like 31 3 2027';
 export const notInTheFuture = 'The date access ends must be in the future';
 
-const zone = 'Europe/London';
 const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 const LONGEST = 40;
 
@@ -16,7 +17,7 @@ export function readEndDate(typed: string, now: number): ReadDate {
   if (text === '') return { endsAt: null };
   const day = text.length > LONGEST ? null : dayOf(text);
   if (!day) return { fault: notADate };
-  const endsAt = day.add({ days: 1 }).toZonedDateTime(zone).epochMilliseconds;
+  const endsAt = startOf(day.add({ days: 1 }));
   return endsAt > now ? { endsAt } : { fault: notInTheFuture };
 }
 
@@ -30,7 +31,7 @@ export function lastDay(endsAt: number): string {
 
 /** The last day of access as people read it: 31 March 2027. */
 export function sayLastDay(endsAt: number): string {
-  return new Intl.DateTimeFormat('en-GB', { timeZone: zone, day: 'numeric', month: 'long', year: 'numeric' }).format(endsAt - 1);
+  return sayDay(endsAt - 1);
 }
 
 function dayOf(text: string): Temporal.PlainDate | null {

@@ -1,3 +1,4 @@
+import { sayDay } from '#config/calendar.ts';
 import { type Catalogue, opensAt, type Service, serviceIsLive } from '#config/catalogue.ts';
 import { readTogether } from '#store/database.ts';
 import { member } from '#store/memberships.ts';
@@ -7,7 +8,6 @@ import { administratorRole, liveRules, organisationDomain, personSubject } from 
 import type { PersonRow, Reader } from '#store/tables.ts';
 import { userIdsOf } from '../people/queries.ts';
 import { askWithin } from '../standing.ts';
-import { sayDay } from '../times.ts';
 
 /** A service that an administrator may give, and whether the person has it; `given` says by whom and when. */
 export type Offer = { id: string; name: string; description: string; opening: string | null; grant: Grant | null; given: string | null };

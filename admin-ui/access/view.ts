@@ -1,8 +1,8 @@
+import { sayDay } from '#config/calendar.ts';
 import type { OrganisationRow } from '#store/tables.ts';
 import type { FieldError } from '#views/forms.ts';
 import type { Crumb } from '#views/render.ts';
 import { hubAddress, peopleAddress, personAddress } from '../addresses.ts';
-import { sayDay } from '../times.ts';
 import { type Difference, sayForm, sayRight, sayState } from './difference.ts';
 import { type AccessForm, endField, writeEnd } from './form.ts';
 import { type AccessState, nameOf } from './state.ts';

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { sayTime } from '#config/calendar.ts';
 import { person as personById } from '#store/people.ts';
 import { pendingCode } from '#store/security-codes.ts';
 import type { PersonRow, Reader } from '#store/tables.ts';
@@ -9,7 +10,6 @@ import type { AdminDeps } from '../deps.ts';
 import { field } from '../fields.ts';
 import { visitorOf } from '../guards.ts';
 import { freshSince } from '../step-up.ts';
-import { sayClock } from '../times.ts';
 import { lastTextFailed, numberBeingRegistered, purposeFor, type Sent, sendCode } from './codes.ts';
 import { type Confirmation, confirmCode } from './confirmation.ts';
 import { endingOf } from './phone-number.ts';
@@ -108,7 +108,7 @@ async function show(
     errors: pending ? errors : errors.map(({ text }) => ({ field: '', text })),
     place,
     ending: endingOf(phone),
-    sentAt: pending ? sayClock(pending.createdAt) : null,
+    sentAt: pending ? sayTime(pending.createdAt) : null,
     minutes: deps.settings.code.minutes,
     registering: purpose === 'register-phone',
     anotherNumber: withReturn('/security-phone', place),

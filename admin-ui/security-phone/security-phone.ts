@@ -1,12 +1,12 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { sayDay, sayTime } from '#config/calendar.ts';
 import { person as personById } from '#store/people.ts';
 import type { FieldError } from '#views/forms.ts';
 import { withReturn } from '../addresses.ts';
 import type { AdminDeps } from '../deps.ts';
 import { field } from '../fields.ts';
 import { visitorOf } from '../guards.ts';
-import { sayClock, sayDay } from '../times.ts';
 import { type Sent, sendCode } from './codes.ts';
 import { readMobileNumber } from './phone-number.ts';
 
@@ -40,7 +40,7 @@ export function registerSecurityPhone(scope: FastifyInstance, deps: AdminDeps): 
 /** What to tell somebody who asked for more codes than the limits allow. */
 export function sayTooMany({ after }: Extract<Sent, { outcome: 'too-many' }>, now: number): string {
   const day = sayDay(after) === sayDay(now) ? '' : ` on ${sayDay(after)}`;
-  return `You have asked for too many codes. Try again after ${sayClock(after)}${day}`;
+  return `You have asked for too many codes. Try again after ${sayTime(after)}${day}`;
 }
 
 function startRegistration(deps: AdminDeps, asked: { person: number; session: number; phone: string }): Promise<Sent> {

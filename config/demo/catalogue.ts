@@ -27,6 +27,7 @@ export function demoCatalogue(port: number, upstreamOf: (host: string) => string
   return {
     portal: { host: demoHost(council.portal.host), origin: move(council.portal.origin) },
     sites: council.sites.map(site => demoSite(site, move, upstreamOf)),
+    upstreams: new Map(),
     services: council.services.map(service => demoService(service, move)),
     brand: demoBrand(council.brand, move),
   };

@@ -1,4 +1,4 @@
-import { sayInstant } from '#notify/dates.ts';
+import { sayInstant } from '#config/calendar.ts';
 import { createPolicies, type Policies } from '#policies/policies.ts';
 import { findOrganisation } from '#store/organisations.ts';
 import { fullName } from '#store/people.ts';

@@ -1,5 +1,5 @@
+import { sayInstant } from '#config/calendar.ts';
 import type { Settings } from '#config/settings.ts';
-import { sayInstant } from '#notify/dates.ts';
 import { append } from '#store/activity.ts';
 import type { Change } from '#store/database.ts';
 import { identitiesOf } from '#store/identities.ts';

@@ -1,4 +1,4 @@
-import { sayInstant } from '#notify/dates.ts';
+import { sayInstant } from '#config/calendar.ts';
 import type { Explanation } from '#policies/explain.ts';
 import { type Provenance, provenance } from '#store/rights.ts';
 import { organisationDomain, personSubject, serviceObject, serviceRole } from '#store/rule-rows.ts';

@@ -54,16 +54,15 @@ async function tilesOf({ catalogue, policies, store, now }: ServicesDeps, visito
   return { mine: mine.sort(byName), others: others.sort(byName) };
 }
 
-type Tile = { name: string; description: string; href: string | null; opensOn: Date | null; contact: Service['contact'] };
+type Tile = { name: string; description: string; href: string | null; opensOn: number | null; contact: Service['contact'] };
 
 function tileOf(service: Service, now: number): Tile {
   const live = serviceIsLive(service, now);
-  const opens = opensAt(service);
   return {
     name: service.shortName,
     description: service.description,
     href: live ? service.start : null,
-    opensOn: !live && opens !== null ? new Date(opens) : null,
+    opensOn: live ? null : opensAt(service),
     contact: service.contact,
   };
 }
