@@ -18,6 +18,19 @@ export async function addAttempt(db: Reader, kind: AttemptKind, key: string, now
   await db.insertInto('attempts').values({ kind, key, at: now }).execute();
 }
 
+/** When there were tries of that kind with that key since then, the latest first. */
+export async function attemptTimes(db: Reader, kind: AttemptKind, key: string, since: number): Promise<number[]> {
+  const rows = await db
+    .selectFrom('attempts')
+    .select('at')
+    .where('kind', '=', kind)
+    .where('key', '=', key)
+    .where('at', '>=', since)
+    .orderBy('at', 'desc')
+    .execute();
+  return rows.map(row => row.at);
+}
+
 /** Forgets the tries, after a right one. */
 export async function clearAttempts(db: Reader, kind: AttemptKind, key: string): Promise<void> {
   await db.deleteFrom('attempts').where('kind', '=', kind).where('key', '=', key).execute();

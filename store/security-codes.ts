@@ -1,5 +1,5 @@
 import { createHmac, randomInt, timingSafeEqual } from 'node:crypto';
-import { addAttempt, clearAttempts, countAttempts } from './attempts.ts';
+import { addAttempt, attemptTimes, clearAttempts, countAttempts } from './attempts.ts';
 import type { Change } from './database.ts';
 import type { CodePurpose, Reader } from './tables.ts';
 
@@ -7,7 +7,15 @@ const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
 
-export type CodeLimits = { minutes: number; tries: number; sendsPerHour: number; sendsPerDay: number };
+export type CodeLimits = {
+  /** How long a code can be used. */
+  minutes: number;
+  /** How many codes a person may try within `waitMinutes`. */
+  tries: number;
+  waitMinutes: number;
+  sendsPerHour: number;
+  sendsPerDay: number;
+};
 export type CodeWhere = { person: number; session: number; purpose: CodePurpose; key: Uint8Array; limits: CodeLimits; now: number };
 
 // A plain hash of six digits is found in a second by whoever has the database; under a key that is not in it, it is not.
@@ -17,15 +25,17 @@ function hashCode({ key, person, purpose }: CodeWhere, code: string): string {
 
 /**
  * Makes a new six-digit code and ends the one before it. Tries already made stay counted: asking again must not buy guesses.
- * 'too-many' when this person was sent as many as the hour or the day allows.
+ * When this person was sent as many as the hour or the day allows, none is made, and the answer is the instant from which one may be.
  */
-export async function addCode(tx: Change, asked: CodeWhere & { phone: string }): Promise<{ code: string; expiresAt: number } | 'too-many'> {
+export async function addCode(
+  tx: Change,
+  asked: CodeWhere & { phone: string },
+): Promise<{ code: string; expiresAt: number } | { notBefore: number }> {
   const { person, session, purpose, phone, limits, now } = asked;
-  const key = String(person);
-  if ((await countAttempts(tx, 'code-send', key, now - hour)) >= limits.sendsPerHour) return 'too-many';
-  if ((await countAttempts(tx, 'code-send', key, now - day)) >= limits.sendsPerDay) return 'too-many';
-  await addAttempt(tx, 'code-send', key, now);
-  await liveCodes(tx, person, purpose).set({ used_at: now }).execute();
+  const notBefore = await nextSend(tx, person, limits, now);
+  if (notBefore > now) return { notBefore };
+  await addAttempt(tx, 'code-send', String(person), now);
+  await unused(tx, person).where('purpose', '=', purpose).set({ used_at: now }).execute();
   const code = String(randomInt(1_000_000)).padStart(6, '0');
   const expiresAt = now + limits.minutes * minute;
   await tx
@@ -43,29 +53,49 @@ export async function addCode(tx: Change, asked: CodeWhere & { phone: string }):
   return { code, expiresAt };
 }
 
-function liveCodes(tx: Change, person: number, purpose: CodePurpose) {
-  return tx.updateTable('security_codes').where('person_id', '=', person).where('purpose', '=', purpose).where('used_at', 'is', null);
+/** When the limits let a person be sent another code; a moment that has passed if they do now. */
+async function nextSend(db: Reader, person: number, { sendsPerHour, sendsPerDay }: CodeLimits, now: number): Promise<number> {
+  const sends = await attemptTimes(db, 'code-send', String(person), now - day);
+  const freeAgain = (limit: number, window: number) => (sends[limit - 1] ?? now - window) + window;
+  return Math.max(freeAgain(sendsPerHour, hour), freeAgain(sendsPerDay, day));
+}
+
+function unused(tx: Change, person: number) {
+  return tx.updateTable('security_codes').where('person_id', '=', person).where('used_at', 'is', null);
+}
+
+/** Ends every code a person could still enter, because the number they went to counts no longer. */
+export async function endCodes(tx: Change, person: number, now: number): Promise<void> {
+  await unused(tx, person).set({ used_at: now }).execute();
+}
+
+type SentFor = Pick<CodeWhere, 'person' | 'session' | 'purpose'>;
+
+/** The code a session was sent last for a purpose, while it is not used; it may have expired. */
+function lastCode(db: Reader, { person, session, purpose }: SentFor) {
+  return db
+    .selectFrom('security_codes')
+    .selectAll()
+    .where('person_id', '=', person)
+    .where('session_id', '=', session)
+    .where('purpose', '=', purpose)
+    .where('used_at', 'is', null)
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+}
+
+/** The number a session was registering last, while its code lives or after: it is stored nowhere else until a code was right. */
+export async function numberBeingRegistered(db: Reader, person: number, session: number): Promise<string | null> {
+  return (await lastCode(db, { person, session, purpose: 'register-phone' }))?.phone ?? null;
 }
 
 export type PendingCode = { phone: string; createdAt: number; expiresAt: number };
 
 /** The code a session waits for, if one was sent and can still be entered. */
-export async function pendingCode(
-  db: Reader,
-  { person, session, purpose, now }: Omit<CodeWhere, 'key' | 'limits'>,
-): Promise<PendingCode | undefined> {
-  const row = await db
-    .selectFrom('security_codes')
-    .select(['phone', 'created_at', 'expires_at'])
-    .where('person_id', '=', person)
-    .where('session_id', '=', session)
-    .where('purpose', '=', purpose)
-    .where('used_at', 'is', null)
-    .where('expires_at', '>', now)
-    .orderBy('id', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return row && { phone: row.phone, createdAt: row.created_at, expiresAt: row.expires_at };
+export async function pendingCode(db: Reader, { now, ...sentFor }: SentFor & { now: number }): Promise<PendingCode | undefined> {
+  const row = await lastCode(db, sentFor);
+  return row && row.expires_at > now ? { phone: row.phone, createdAt: row.created_at, expiresAt: row.expires_at } : undefined;
 }
 
 export type CodeResult = { outcome: 'right'; phone: string } | { outcome: 'wrong' | 'expired' | 'too-many' };
@@ -75,29 +105,16 @@ export type CodeResult = { outcome: 'right'; phone: string } | { outcome: 'wrong
  * step, so parallel guesses cannot outrun the counter; the caller must let the change commit whatever the outcome is.
  */
 export async function takeCode(tx: Change, typed: CodeWhere & { code: string }): Promise<CodeResult> {
-  const { person, session, purpose, code, limits, now } = typed;
+  const { person, purpose, code, limits, now } = typed;
   const key = String(person);
-  if ((await countAttempts(tx, 'code-try', key, now - hour)) >= limits.tries) return { outcome: 'too-many' };
+  if ((await countAttempts(tx, 'code-try', key, now - limits.waitMinutes * minute)) >= limits.tries) return { outcome: 'too-many' };
   await addAttempt(tx, 'code-try', key, now);
-  const row = await liveCode(tx, person, session, purpose);
+  const row = await lastCode(tx, typed);
   if (!row || row.expires_at <= now) return { outcome: 'expired' };
   if (!equal(row.code_hash, hashCode(typed, code))) return { outcome: 'wrong' };
-  await liveCodes(tx, person, purpose).set({ used_at: now }).execute();
+  await unused(tx, person).where('purpose', '=', purpose).set({ used_at: now }).execute();
   await clearAttempts(tx, 'code-try', key);
   return { outcome: 'right', phone: row.phone };
-}
-
-function liveCode(tx: Change, person: number, session: number, purpose: CodePurpose) {
-  return tx
-    .selectFrom('security_codes')
-    .select(['code_hash', 'phone', 'expires_at'])
-    .where('person_id', '=', person)
-    .where('session_id', '=', session)
-    .where('purpose', '=', purpose)
-    .where('used_at', 'is', null)
-    .orderBy('id', 'desc')
-    .limit(1)
-    .executeTakeFirst();
 }
 
 function equal(a: string, b: string): boolean {

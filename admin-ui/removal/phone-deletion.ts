@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { append } from '#store/activity.ts';
 import type { Change } from '#store/database.ts';
 import { fullName, setSecurityPhone } from '#store/people.ts';
+import { endCodes } from '#store/security-codes.ts';
 import { forgetAdminSeen } from '#store/sessions.ts';
 import type { OrganisationRow, PersonRow } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
@@ -9,7 +10,6 @@ import { hubAddress, peopleAddress, personIn, phoneDeletionAddress } from '../ad
 import type { AdminDeps } from '../deps.ts';
 import { administered, refuseDismissed, visitorOf } from '../guards.ts';
 import { administratorNames, tell } from '../letters.ts';
-import { endCodes } from '../security-phone/codes.ts';
 import { endingOf } from '../security-phone/phone-number.ts';
 import { askWithin } from '../standing.ts';
 import { authorOf, entryOf, memberOf } from '../subject.ts';

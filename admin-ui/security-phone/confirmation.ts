@@ -1,19 +1,17 @@
 import { append } from '#store/activity.ts';
 import type { Change } from '#store/database.ts';
 import { fullName, person as personById, setSecurityPhone } from '#store/people.ts';
-import { takeCode } from '#store/security-codes.ts';
+import { numberBeingRegistered, takeCode } from '#store/security-codes.ts';
 import { setAdminSeen } from '#store/sessions.ts';
 import type { PersonRow } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
 import type { AdminDeps } from '../deps.ts';
 import { administratorNames, tell } from '../letters.ts';
 import { freshSince } from '../step-up.ts';
-import { numberBeingRegistered, purposeFor, type Sent, sendCode } from './codes.ts';
+import { limitsOf, purposeFor, type Sent, sendCode } from './codes.ts';
 import { endingOf } from './phone-number.ts';
 
 export type Confirmation = { outcome: 'right' | 'wrong' | 'too-many-tries' | 'nothing-sent' } | { outcome: 'expired'; again: Sent };
-
-const minuteMs = 60_000;
 
 /**
  * Judges a typed code. A right one opens the administration for this session and, for a number being registered, only then stores
@@ -27,8 +25,7 @@ export function confirmCode(deps: AdminDeps, visitor: Visitor, code: string): Pr
     // A second press of the button finds the code used up by the first; that is no reason to send another.
     if ((await freshSince(tx, visitor.sessionId, deps)) !== null) return { outcome: 'right' };
     const asked = { person: person.id, session: visitor.sessionId, purpose: purposeFor(person), now };
-    await forgetOldTries(tx, person.id, now - deps.settings.signIn.waitMinutes * minuteMs);
-    const taken = await takeCode(tx, { ...asked, code, key: deps.keys.code, limits: deps.settings.code });
+    const taken = await takeCode(tx, { ...asked, code, key: deps.keys.code, limits: limitsOf(deps.settings) });
     if (taken.outcome === 'right') {
       if (person.security_phone === null) await storePhone(tx, { person, visitor, phone: taken.phone, now });
       await setAdminSeen(tx, visitor.sessionId, now);
@@ -39,11 +36,6 @@ export function confirmCode(deps: AdminDeps, visitor: Visitor, code: string): Pr
     const phone = person.security_phone ?? (await numberBeingRegistered(tx, person.id, visitor.sessionId));
     return phone === null ? { outcome: 'nothing-sent' } : { outcome: 'expired', again: await sendCode(tx, deps, { ...asked, phone }) };
   });
-}
-
-/** Tries count for as long as a person who made too many is told to wait. */
-async function forgetOldTries(tx: Change, person: number, before: number): Promise<void> {
-  await tx.deleteFrom('attempts').where('kind', '=', 'code-try').where('key', '=', String(person)).where('at', '<', before).execute();
 }
 
 type Registration = { person: PersonRow; visitor: Visitor; phone: string; now: number };

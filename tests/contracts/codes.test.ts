@@ -9,7 +9,7 @@ const minute = 60_000;
 const hour = 60 * minute;
 const now = start;
 const twenty = Array.from({ length: 20 }, (_, index) => index);
-const limits = { minutes: 10, tries: 5, sendsPerHour: 5, sendsPerDay: 10 };
+const limits = { minutes: 10, tries: 5, waitMinutes: 15, sendsPerHour: 5, sendsPerDay: 10 };
 
 onEveryStore('the codes and links', house => {
   const change = <T>(work: Parameters<typeof house.store.change<T>>[0]) => house.store.change(work);
@@ -21,7 +21,7 @@ onEveryStore('the codes and links', house => {
   };
   const send = async (where: CodeWhere) => {
     const sent = await change(tx => addCode(tx, { ...where, phone: '+447700900982' }));
-    return sent === 'too-many' ? sent : sent.code;
+    return 'notBefore' in sent ? `not before ${sent.notBefore}` : sent.code;
   };
   const type = async (where: CodeWhere, code: string) => (await change(tx => takeCode(tx, { ...where, code }))).outcome;
   const wrong = (code: string) => (code === '000000' ? '000001' : '000000');
@@ -59,7 +59,8 @@ onEveryStore('the codes and links', house => {
     const second = await send(where);
     expect(await type(where, second === first ? wrong(first) : first)).toBe('wrong');
     expect(await type(where, second)).toBe('too-many');
-    expect(await type({ ...where, now: now + hour + 1 }, second)).toBe('expired');
+    expect(await type({ ...where, now: now + 15 * minute }, second)).toBe('too-many');
+    expect(await type({ ...where, now: now + 15 * minute + 1 }, second)).toBe('expired');
   });
 
   test('a right code clears the tries', async () => {
@@ -84,13 +85,13 @@ onEveryStore('the codes and links', house => {
     const { where } = await begin();
     const sends = async (at: number, times: number) => {
       const results: string[] = [];
-      for (let time = 0; time < times; time += 1) results.push((await send({ ...where, now: at })) === 'too-many' ? 'no' : 'yes');
-      return results.join(' ');
+      for (let time = 0; time < times; time += 1) results.push((await send({ ...where, now: at })).replace(/^\d{6}$/, 'yes'));
+      return results.join(', ');
     };
-    expect(await sends(now, 6)).toBe('yes yes yes yes yes no');
-    expect(await sends(now + 2 * hour, 6)).toBe('yes yes yes yes yes no');
-    expect(await sends(now + 4 * hour, 1)).toBe('no');
-    expect(await sends(now + 25 * hour, 1)).toBe('yes');
+    expect(await sends(now, 6)).toBe(`yes, yes, yes, yes, yes, not before ${now + hour}`);
+    expect(await sends(now + 2 * hour, 6)).toBe(`yes, yes, yes, yes, yes, not before ${now + 24 * hour}`);
+    expect(await sends(now + 4 * hour, 1)).toBe(`not before ${now + 24 * hour}`);
+    expect(await sends(now + 24 * hour, 1)).toBe('yes');
   });
 
   test('what is kept of a code cannot be tried out without the key', async () => {
