@@ -1,5 +1,6 @@
 import { ZodError } from 'zod';
-import { type ClaimedMessage, secretsOf } from '#store/outbox.ts';
+import { secretsOf } from '#store/outbox.ts';
+import type { ClaimedMessage } from '#store/outbox-queue.ts';
 import { RefusedForGood, type Transports } from './delivery.ts';
 import type { Letterhead } from './letter.ts';
 import { composeEmail, composeText } from './templates.ts';

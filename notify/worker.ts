@@ -1,8 +1,7 @@
 import type { Store } from '#store/database.ts';
-import { type ClaimedMessage, claim, giveUpExpired, markFailed, markSent } from '#store/outbox.ts';
+import { type ClaimedMessage, claim, giveUpExpired, holdBack, markFailed, markSent } from '#store/outbox-queue.ts';
 import type { Channel } from '#store/tables.ts';
 import { RefusedForGood, type Transports } from './delivery.ts';
-import { holdBack } from './holding.ts';
 import type { Letterhead } from './letter.ts';
 import { sendMessage } from './sending.ts';
 

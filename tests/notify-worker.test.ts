@@ -6,7 +6,8 @@ import { type Email, RefusedForGood, type TextMessage, type Transports } from '#
 import { smtpTransport } from '#notify/email.ts';
 import { startWorker, type Worker } from '#notify/worker.ts';
 import { openStore, type Store } from '#store/database.ts';
-import { claim, enqueue, type NewMessage } from '#store/outbox.ts';
+import { enqueue, type NewMessage } from '#store/outbox.ts';
+import { claim } from '#store/outbox-queue.ts';
 import { startMailServer } from './notify-mail-server.ts';
 import { letterhead, samples, written } from './notify-samples.ts';
 

@@ -1,7 +1,7 @@
 import type { Change } from '#store/database.ts';
 import { enqueue } from '#store/outbox.ts';
 import { addCode, type CodeLimits } from '#store/security-codes.ts';
-import type { CodePurpose, PersonRow, Reader } from '#store/tables.ts';
+import type { CodePurpose, PersonRow } from '#store/tables.ts';
 import type { AdminDeps } from '../deps.ts';
 
 export type Sender = Pick<AdminDeps, 'settings' | 'keys'>;
@@ -30,17 +30,4 @@ export async function sendCode(tx: Change, { settings, keys }: Sender, asked: Co
     now: asked.now,
   });
   return { outcome: 'sent' };
-}
-
-/** Whether the last text message to this person was given up. */
-export async function lastTextFailed(db: Reader, person: number): Promise<boolean> {
-  const row = await db
-    .selectFrom('outbox')
-    .select('status')
-    .where('person_id', '=', person)
-    .where('channel', '=', 'text')
-    .orderBy('id', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return row?.status === 'failed';
 }

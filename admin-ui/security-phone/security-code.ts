@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { sayTime } from '#config/calendar.ts';
+import { lastTextFailed } from '#store/outbox.ts';
 import { person as personById } from '#store/people.ts';
 import { numberBeingRegistered, pendingCode } from '#store/security-codes.ts';
 import type { PersonRow, Reader } from '#store/tables.ts';
@@ -10,7 +11,7 @@ import type { AdminDeps } from '../deps.ts';
 import { field } from '../fields.ts';
 import { visitorOf } from '../guards.ts';
 import { freshSince } from '../step-up.ts';
-import { lastTextFailed, purposeFor, type Sent, sendCode } from './codes.ts';
+import { purposeFor, type Sent, sendCode } from './codes.ts';
 import { type Confirmation, confirmCode } from './confirmation.ts';
 import { endingOf } from './phone-number.ts';
 import { phoneCrumbs, sayTooMany } from './security-phone.ts';
