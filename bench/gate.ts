@@ -56,7 +56,14 @@ const session = await sessions.read(cookie, site.host);
 await guard(site, page, session);
 const known = { site, page, signedIn: session } as FastifyRequest;
 const facts = () => ({
-  ...{ identity: identityOf(known), host, protocol: 'http' as const, clientAddress: '127.0.0.1', ownCookies: cookies.names },
+  ...{
+    identity: identityOf(known),
+    host,
+    toldHost: null,
+    protocol: 'http' as const,
+    clientAddress: '127.0.0.1',
+    ownCookies: cookies.names,
+  },
 });
 const told = responseFacts(origin, page.upstream, page.kind, cookies.names);
 

@@ -1,4 +1,4 @@
-/** First segment of every site that belongs to the gateway and is never a legacy page. */
+/** Our own addresses on every site, the hand-off among them; whatever a legacy server has there cannot be reached. */
 export const reservedPrefix = '/.portal';
 
 export type Address = { origin: string; host: string; path: string };

@@ -54,6 +54,7 @@ function createRoute({ catalogue, upstreams, identityOf, cookies, answers }: For
     requestFacts: request => ({
       identity: identityOf(request),
       host: hosts.get(request.site!)!,
+      toldHost: upstreams.of(request.page!.upstream).toldHost,
       protocol: request.site!.origin.startsWith('https:') ? 'https' : 'http',
       clientAddress: request.ip,
       ownCookies,

@@ -22,6 +22,8 @@ export type RequestFacts = {
   /** From `identityHeaders`. */
   identity: readonly string[] | null;
   host: string;
+  /** The host the legacy server expects instead; null when it knows itself by the site's. */
+  toldHost: string | null;
   protocol: 'http' | 'https';
   clientAddress: string;
   ownCookies: ReadonlySet<string>;
@@ -76,7 +78,7 @@ function looksLikeClaim(name: string): boolean {
 export function requestHeaders(incoming: IncomingHttpHeaders, facts: RequestFacts): string[] {
   const named = namedByConnection(incoming.connection);
   const outgoing = [
-    ...['host', facts.host],
+    ...['host', facts.toldHost ?? facts.host],
     ...['x-forwarded-for', facts.clientAddress],
     ...['x-forwarded-proto', facts.protocol],
     ...['x-forwarded-host', facts.host],

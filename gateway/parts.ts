@@ -43,7 +43,7 @@ export async function createParts(app: FastifyInstance, sites: Sites, deps: AppD
     formTokens: createFormTokens(keys.csrf),
     credentials: { store, directory, hashing, limits: settings.signIn, now },
     identityOf: createIdentities(identityTokens, now),
-    upstreams: createUpstreams(settings.upstream),
+    upstreams: createUpstreams(catalogue.upstreams, settings.upstream),
     live: createLiveConnections(request => stillAllowed(guard, sessions, request)),
   };
 }

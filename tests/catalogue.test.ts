@@ -329,3 +329,32 @@ describe("the council's services.yaml", () => {
     );
   });
 });
+
+describe('the rules of an upstream', () => {
+  const withRules = (...lines: string[]) => withArt([]).replace('services:\n', `upstreams:\n${lines.join('\n')}\nservices:\n`);
+  const secure = (...lines: string[]) => withRules(...lines).replace('http://10.0.0.2', 'https://10.0.0.2');
+
+  test('are kept by its origin, with what is not said left to the settings', () => {
+    const { upstreams } = parseCatalogue(withRules('  - { origin: http://10.0.0.2, host: upstream, connections: 5 }'), 'services.yaml');
+    expect([...upstreams.keys()]).toEqual(['http://10.0.0.2']);
+    expect(upstreams.get('http://10.0.0.2')).toMatchObject({ host: 'upstream', connections: 5, headersSeconds: null, ca: null });
+  });
+
+  test.each<[string, string, string]>([
+    ['for a server nobody uses', withRules('  - { origin: http://10.0.0.7 }'), 'is the upstream of no site and no page'],
+    ['twice', withRules('  - { origin: http://10.0.0.2 }', '  - { origin: http://10.0.0.2 }'), 'is described twice'],
+    ['with a certificate but no key', secure('  - { origin: https://10.0.0.2, certificate: package.json }'), 'belong together'],
+    ['with TLS where there is none', withRules('  - { origin: http://10.0.0.2, serverName: x.internal }'), 'is reached without TLS'],
+    ['with a file that is not there', secure('  - { origin: https://10.0.0.2, ca: nowhere.pem }'), 'nowhere.pem: the file cannot be read'],
+    ['with a file that is no PEM', secure('  - { origin: https://10.0.0.2, ca: package.json }'), 'package.json: is not a PEM file'],
+    ['with a host of its own making', withRules('  - { origin: http://10.0.0.2, host: other }'), 'must be site (the name people see)'],
+    ['with no time to connect', withRules('  - { origin: http://10.0.0.2, connectSeconds: 0 }'), 'connectSeconds: must be 1 or more'],
+    ['that nobody knows', withRules('  - { origin: http://10.0.0.2, retries: 3 }'), 'retries: is not a known key here'],
+  ])('%s are refused with their line', (_what, text, message) => {
+    const faults = faultsOf(text);
+    expect(faults.join('\n')).toContain(message);
+    expect(faults[0]).toMatch(
+      new RegExp(`^services\\.yaml:${lineOf(text, 'upstreams:') + 1}:|^services\\.yaml:${lineOf(text, 'upstreams:') + 2}:`),
+    );
+  });
+});

@@ -26,6 +26,7 @@ const ownCookies = new Set(['portal', 'portal-handoff', 'portal-form']);
 const facts = {
   identity: identityHeaders(identity),
   host: 'www3.hants.localhost:8080',
+  toldHost: null,
   protocol: 'http',
   clientAddress: '192.0.2.7',
   ownCookies,
