@@ -17,7 +17,6 @@ export type Session = {
   organisations: OrganisationOf[];
   createdAt: number;
   lastSeenAt: number;
-  adminSeenAt: number | null;
 };
 
 export type Sessions = {
@@ -94,10 +93,15 @@ async function loadSession(store: Store, cookies: Cookies, key: string): Promise
   if (token === null) return null;
   const found = await findSession(store.db, hashToken(token), host);
   if (!found || found.endedAt !== null || !found.person.active) return null;
-  const { sessionId: id, person, organisationId, organisations, createdAt, lastSeenAt, adminSeenAt } = found;
+  const { sessionId: id, person, organisationId, organisations, createdAt, lastSeenAt } = found;
   return {
-    ...{ id, token, host, organisations, createdAt, lastSeenAt, adminSeenAt },
-    person: { id: person.id, firstName: person.first, lastName: person.last, email: person.email, userId: person.userId },
+    id,
+    token,
+    host,
+    person,
     organisation: organisations.find(organisation => organisation.id === organisationId) ?? null,
+    organisations,
+    createdAt,
+    lastSeenAt,
   };
 }
