@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Catalogue, Site } from '#config/catalogue.ts';
+import { reservedPrefix } from '#config/catalogue-addresses.ts';
 import type { Store } from '#store/database.ts';
-import { addHandoff, takeHandoff } from '#store/handoff.ts';
+import { addHandoff, meantPath, takeHandoff } from '#store/handoff.ts';
 import { addToken } from '#store/sessions.ts';
 import { hashToken, newToken } from '#store/tokens.ts';
 import type { Answers } from './answers.ts';
@@ -24,7 +25,7 @@ export type HandOffDeps = {
 };
 
 const PORTAL_PATH = '/sign-in/site';
-const SITE_PATH = '/.portal/session';
+const SITE_PATH = `${reservedPrefix}/session`;
 
 /** On a site without a session: remember the browser by a nonce and let the portal say who it is. */
 export function sendToPortal(deps: HandOffDeps, site: Site, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -68,14 +69,9 @@ async function startAgain(
   reply: FastifyReply,
   code: string,
 ): Promise<FastifyReply> {
-  const meant = await deps.store.db
-    .selectFrom('handoff_codes')
-    .select('return_path')
-    .where('code_hash', '=', hashToken(code))
-    .where('host', '=', site.host)
-    .executeTakeFirst();
-  if (!meant) return deps.answers.problem(request, reply, 'hand-off-failed');
-  return reply.header('cache-control', 'no-store').redirect(site.origin + meant.return_path, 303);
+  const path = await meantPath(deps.store.db, code, site.host);
+  if (path === undefined) return deps.answers.problem(request, reply, 'hand-off-failed');
+  return reply.header('cache-control', 'no-store').redirect(site.origin + path, 303);
 }
 
 /** The site's half: the code is taken, once, and the host gets a token of its own. */

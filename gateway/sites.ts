@@ -1,4 +1,5 @@
 import type { Catalogue, Page, Site } from '#config/catalogue.ts';
+import { reservedPrefix } from '#config/catalogue-addresses.ts';
 import { canonicalPath, readings } from './canonical-path.ts';
 
 /** Where a host leads: the portal itself, one of the sites, or nowhere we answer for. */
@@ -16,9 +17,6 @@ export function normalHost(header: string | undefined): string | null {
   const match = /^([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)\.?(?::[0-9]{1,5})?$/.exec(header ?? '');
   return match?.[1] && !match[1].includes('..') ? match[1].toLowerCase() : null;
 }
-
-/** Our own addresses on every site (the hand-off); whatever a legacy server has there cannot be reached. */
-const RESERVED = '/.portal';
 
 const KEPT_SPELLINGS = 1_000;
 
@@ -69,7 +67,7 @@ const withoutFinalSlash = (key: string) => (key.endsWith('/') ? key.slice(0, -1)
 function findPage(index: Index, raw: string): Found {
   const path = canonicalPath(raw);
   if ('refused' in path) return path;
-  if (path.key === RESERVED || path.key.startsWith(`${RESERVED}/`)) return { missing: true };
+  if (path.key === reservedPrefix || path.key.startsWith(`${reservedPrefix}/`)) return { missing: true };
   const portalPath = index.bookmarks.get(withoutFinalSlash(path.key));
   if (portalPath !== undefined) return { portalPath };
   const page = longestMatch(index, path.key);

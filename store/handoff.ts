@@ -22,6 +22,17 @@ export async function addHandoff(db: Reader, { session, host, nonceHash, returnP
   return code;
 }
 
+/** Where a code for that host was meant to lead, whatever has become of it; undefined for an invented one. Signs nobody in. */
+export async function meantPath(db: Reader, code: string, host: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('handoff_codes')
+    .select('return_path')
+    .where('code_hash', '=', hashToken(code))
+    .where('host', '=', host)
+    .executeTakeFirst();
+  return row?.return_path;
+}
+
 export type Handoff = { code: string; host: string; nonceHash: string; now: number };
 
 /** Takes a code: only the browser that asked (its nonce), only on its host, only once, only for a session that still lives. */

@@ -1,6 +1,6 @@
 import { type ImportRow, subjectOf } from './import-rows.ts';
 import { subjectKey } from './names.ts';
-import { administratorRole, personSubject } from './rule-rows.ts';
+import { administratorRole, personOf, personSubject } from './rule-rows.ts';
 import type { PersonRow, Provider, Reader } from './tables.ts';
 
 export type KnownMembership = { jobRole: string | null; removed: 'no' | 'by-somebody' | 'by-itself' };
@@ -81,7 +81,7 @@ async function addRights(db: Reader, ids: number[], known: Known, now: number) {
     .orderBy('id')
     .execute();
   for (const { v0, domain, ends_at, revoked_at, revoked_by } of rows) {
-    const administers = known.get(Number(v0.slice('u:'.length)))?.administers;
+    const administers = known.get(personOf(v0))?.administers;
     const live = revoked_at === null && (ends_at === null || ends_at > now);
     if (live) administers?.set(domain, 'now');
     else if (revoked_by !== null) administers?.set(domain, 'dismissed');

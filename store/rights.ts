@@ -1,5 +1,5 @@
 import { fullName } from './names.ts';
-import { administratorRole, organisationDomain, personSubject } from './rule-rows.ts';
+import { administratorRole, councilDomain, councilRole, organisationDomain, personOf, personSubject } from './rule-rows.ts';
 import type { PersonRow, Reader } from './tables.ts';
 
 // Questions screens ask about rules. Whether somebody may do something is not asked here but of the policies.
@@ -37,7 +37,6 @@ export async function administratorsOf(db: Reader, organisation: number, now: nu
     .execute();
 }
 
-const personOf = (subject: string): number => Number(subject.slice('u:'.length));
 const serviceOf = (role: string): string => role.slice(rolePrefix.length);
 
 /** The ids of the services the organisation may have now, in alphabetical order. */
@@ -50,6 +49,20 @@ export async function servicesOf(db: Reader, organisation: number, now: number):
     .where('v4', '=', 'allow')
     .execute();
   return rows.map(row => serviceOf(row.v0)).sort();
+}
+
+/** The council's operators, by name, deactivated ones too. */
+export async function councilOperators(db: Reader): Promise<PersonRow[]> {
+  const rows = await db
+    .selectFrom('rules')
+    .select('v0')
+    .where('domain', '=', councilDomain)
+    .where('ptype', '=', 'g')
+    .where('v1', '=', councilRole)
+    .where('revoked_at', 'is', null)
+    .execute();
+  const ids = rows.map(row => personOf(row.v0));
+  return ids.length === 0 ? [] : db.selectFrom('people').selectAll().where('id', 'in', ids).orderBy('name_search').execute();
 }
 
 export type Grant = { id: number; service: string; endsAt: number | null; grantedAt: number; grantedBy: number | null };

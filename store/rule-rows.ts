@@ -27,6 +27,8 @@ function word(id: string): string {
 }
 
 export const personSubject = (person: number): string => `u:${whole(person)}`;
+/** The person a rule speaks of: 42 for u:42. */
+export const personOf = (subject: string): number => Number(subject.slice('u:'.length));
 export const organisationDomain = (organisation: number): `o:${number}` => `o:${whole(organisation)}`;
 export const serviceObject = (service: string): string => `s:${word(service)}`;
 export const serviceRole = (service: string): string => `r:${word(service)}`;

@@ -6,6 +6,7 @@ import {
   endRule,
   ensureRule,
   organisationDomain,
+  personOf,
   personSubject,
   type RuleValues,
   serviceObject,
@@ -142,7 +143,7 @@ async function membersOf(db: Reader, domain: RuleDomain) {
       .where('ptype', '=', 'g')
       .where('revoked_at', 'is', null)
       .execute();
-    const ids = rows.map(row => Number(row.v0.slice('u:'.length)));
+    const ids = rows.map(row => personOf(row.v0));
     return ids.length === 0 ? [] : db.selectFrom('people').select(['id', 'active']).where('id', 'in', ids).execute();
   }
   return db

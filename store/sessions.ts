@@ -48,13 +48,12 @@ export async function addToken(db: Reader, { session, host, now }: { session: nu
 
 export type FoundSession = {
   sessionId: number;
-  person: { id: number; first: string; last: string; email: string | null; userId: string; active: boolean };
+  person: { id: number; firstName: string; lastName: string; email: string | null; userId: string; active: boolean };
   kind: IdentityKind;
   organisationId: number | null;
   organisations: OrganisationOf[];
   createdAt: number;
   lastSeenAt: number;
-  adminSeenAt: number | null;
   endedAt: number | null;
 };
 
@@ -65,8 +64,8 @@ function sessionRow(db: Reader, tokenHash: string, host: string) {
     .innerJoin('people', 'people.id', 'sessions.person_id')
     .innerJoin('identities', join => join.onRef('identities.person_id', '=', 'people.id').onRef('identities.kind', '=', 'sessions.kind'))
     .select(['sessions.id', 'sessions.kind', 'sessions.organisation_id', 'sessions.created_at', 'sessions.last_seen_at'])
-    .select(['sessions.admin_seen_at', 'sessions.ended_at', 'people.id as person_id', 'people.first_name', 'people.last_name'])
-    .select(['people.email', 'people.active', 'identities.subject'])
+    .select(['sessions.ended_at', 'people.id as person_id', 'people.first_name', 'people.last_name', 'people.email', 'people.active'])
+    .select('identities.subject')
     .where('session_tokens.token_hash', '=', tokenHash)
     .where('session_tokens.host', '=', host)
     .orderBy('identities.id')
@@ -78,16 +77,15 @@ function sessionRow(db: Reader, tokenHash: string, host: string) {
 export async function findSession(db: Reader, tokenHash: string, host: string): Promise<FoundSession | undefined> {
   const row = await sessionRow(db, tokenHash, host);
   if (!row) return undefined;
-  const { person_id: id, first_name: first, last_name: last, email, subject: userId } = row;
+  const { person_id: id, first_name: firstName, last_name: lastName, email, subject: userId } = row;
   return {
     sessionId: row.id,
-    person: { id, first, last, email, userId, active: row.active === 1 },
+    person: { id, firstName, lastName, email, userId, active: row.active === 1 },
     kind: row.kind,
     organisationId: row.organisation_id,
     organisations: await organisationsOf(db, id),
     createdAt: row.created_at,
     lastSeenAt: row.last_seen_at,
-    adminSeenAt: row.admin_seen_at,
     endedAt: row.ended_at,
   };
 }
@@ -153,14 +151,4 @@ export async function lastOrganisation(db: Reader, person: number): Promise<numb
     .limit(1)
     .executeTakeFirst();
   return row?.id ?? null;
-}
-
-/** Remembers when the administration was last used after a code; null asks for a code again. */
-export async function setAdminSeen(db: Reader, session: number, at: number | null): Promise<void> {
-  await db.updateTable('sessions').set({ admin_seen_at: at }).where('id', '=', session).execute();
-}
-
-/** Makes every session of a person ask for a code again, for instance when their phone was deleted. */
-export async function forgetAdminSeen(db: Reader, person: number): Promise<void> {
-  await db.updateTable('sessions').set({ admin_seen_at: null }).where('person_id', '=', person).where('ended_at', 'is', null).execute();
 }

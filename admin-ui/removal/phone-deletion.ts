@@ -3,7 +3,7 @@ import { append } from '#store/activity.ts';
 import type { Change } from '#store/database.ts';
 import { fullName, setSecurityPhone } from '#store/people.ts';
 import { endCodes } from '#store/security-codes.ts';
-import { forgetAdminSeen } from '#store/sessions.ts';
+import { forgetAdminSeen } from '#store/step-up.ts';
 import type { OrganisationRow, PersonRow } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
 import { hubAddress, peopleAddress, personIn, phoneDeletionAddress } from '../addresses.ts';

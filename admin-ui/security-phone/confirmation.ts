@@ -2,7 +2,7 @@ import { append } from '#store/activity.ts';
 import type { Change } from '#store/database.ts';
 import { fullName, person as personById, setSecurityPhone } from '#store/people.ts';
 import { numberBeingRegistered, takeCode } from '#store/security-codes.ts';
-import { setAdminSeen } from '#store/sessions.ts';
+import { setAdminSeen } from '#store/step-up.ts';
 import type { PersonRow } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
 import type { AdminDeps } from '../deps.ts';

@@ -3,10 +3,10 @@ import type { Change } from '#store/database.ts';
 import { addIdentity, findIdentity } from '#store/identities.ts';
 import { cancelLinks } from '#store/links.ts';
 import { addPerson, fullName, person } from '#store/people.ts';
-import { councilDomain, councilRole } from '#store/rule-rows.ts';
+import { councilOperators } from '#store/rights.ts';
 import { giveCouncilRole, takeCouncilRole } from '#store/rules.ts';
 import { endSessions } from '#store/sessions.ts';
-import type { PersonRow, Reader } from '#store/tables.ts';
+import type { PersonRow } from '#store/tables.ts';
 import { type Command, CommandFault, exits, readArguments, type Surroundings, UsageFault } from './command.ts';
 import { makeLink, sayLink } from './handing-over.ts';
 import { inWorkplace, type Workplace } from './workplace.ts';
@@ -73,26 +73,13 @@ async function operatorOf(tx: Change, email: string, named: { firstName: string;
 async function list(args: string[], around: Surroundings): Promise<void> {
   readArguments(args, {}, { least: 0, most: 0 });
   await inWorkplace(around, { kind: 'any', mayBegin: false }, async ({ store, print }) => {
-    const operators = await operatorsOf(store.db);
+    const operators = await councilOperators(store.db);
     for (const operator of operators) {
       const standing = operator.active === 1 ? '' : ' (account deactivated)';
       print(`${fullName(operator)}, ${operator.email ?? 'no email address'}${standing}`);
     }
     if (operators.length === 0) print('Nobody is a council operator.');
   });
-}
-
-async function operatorsOf(db: Reader): Promise<PersonRow[]> {
-  const rows = await db
-    .selectFrom('rules')
-    .select('v0')
-    .where('domain', '=', councilDomain)
-    .where('ptype', '=', 'g')
-    .where('v1', '=', councilRole)
-    .where('revoked_at', 'is', null)
-    .execute();
-  const ids = rows.map(({ v0 }) => Number(v0.slice('u:'.length)));
-  return ids.length === 0 ? [] : db.selectFrom('people').selectAll().where('id', 'in', ids).orderBy('name_search').execute();
 }
 
 async function remove(args: string[], around: Surroundings): Promise<void> {
@@ -113,7 +100,7 @@ async function takeRole({ store, now, print }: Workplace, email: string, reason:
     await append(tx, { at, kind: 'council-role-taken', person: operator.id, text: { person: fullName(operator), reason } });
     await cancelLinks(tx, { person: operator.id, now: at });
     await endSessions(tx, { person: operator.id }, { reason: 'council-role-taken', by: null, now: at });
-    return (await operatorsOf(tx)).length;
+    return (await councilOperators(tx)).length;
   });
   print(`${fullName(operator!)} (${email}) is no longer a council operator, and is signed out.`);
   if (left === 0) print('Nobody is a council operator now.');

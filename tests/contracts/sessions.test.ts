@@ -2,16 +2,8 @@ import { expect, test } from 'vitest';
 import { readAfter } from '#store/activity.ts';
 import { addHandoff, takeHandoff } from '#store/handoff.ts';
 import { removeMembership } from '#store/memberships.ts';
-import {
-  addToken,
-  endSessions,
-  findSession,
-  forgetAdminSeen,
-  lastOrganisation,
-  setAdminSeen,
-  setOrganisation,
-  touchSession,
-} from '#store/sessions.ts';
+import { addToken, endSessions, findSession, lastOrganisation, setOrganisation, touchSession } from '#store/sessions.ts';
+import { adminSeenAt, forgetAdminSeen, keepAdminSeen, setAdminSeen } from '#store/step-up.ts';
 import { hashToken } from '#store/tokens.ts';
 import { addSchool, onEveryStore, signIn, start } from './stores.ts';
 
@@ -32,13 +24,12 @@ onEveryStore('sessions', house => {
     const found = await findSession(db, hashToken(token), 'portal.example');
     expect(found).toEqual({
       sessionId: session,
-      person: { id: ann, first: 'Ann', last: 'Ash', email: 'Ann@3001.example', userId: 'ANN3001', active: true },
+      person: { id: ann, firstName: 'Ann', lastName: 'Ash', email: 'Ann@3001.example', userId: 'ANN3001', active: true },
       kind: 'education',
       organisationId: organisation,
       organisations: [{ id: organisation, code: '3001', name: 'School 3001' }],
       createdAt: now,
       lastSeenAt: now,
-      adminSeenAt: null,
       endedAt: null,
     });
     expect(await findSession(db, hashToken(token), 'www3.example')).toBeUndefined();
@@ -86,13 +77,14 @@ onEveryStore('sessions', house => {
   });
 
   test('remember when the administration was used, and forget it in all of a person’s sessions', async () => {
-    const { session, token, ann } = await signedIn();
+    const { session, ann } = await signedIn();
     const { db } = house.store;
-    const seen = async () => (await findSession(db, hashToken(token), 'portal.example'))?.adminSeenAt;
     await setAdminSeen(db, session, now + 5);
-    expect(await seen()).toBe(now + 5);
+    await keepAdminSeen(db, session, now + 9);
+    expect(await adminSeenAt(db, session)).toBe(now + 9);
     await forgetAdminSeen(db, ann);
-    expect(await seen()).toBeNull();
+    await keepAdminSeen(db, session, now + 20);
+    expect(await adminSeenAt(db, session)).toBeNull();
   });
 
   test('are handed to a host once: one of twenty takes the code, and only with its nonce, host and time', async () => {
