@@ -175,7 +175,7 @@ function secured(catalogue: Catalogue, port: number): Catalogue {
       JSON.stringify(value).replaceAll(new RegExp(`http://([a-z0-9]+)\\.hants\\.localhost:${port}`, 'g'), 'https://$1.hants.localhost'),
     );
   const sites = catalogue.sites.map(site => ({ ...move({ ...site, bookmarks: [] }), bookmarks: site.bookmarks }));
-  return { ...move({ ...catalogue, sites: [] }), sites };
+  return { ...move({ ...catalogue, sites: [] }), sites, upstreams: catalogue.upstreams };
 }
 
 describe('over https, behind a trusted proxy', () => {
