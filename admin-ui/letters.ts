@@ -1,7 +1,7 @@
 import type { MessageData, TemplateName } from '#notify/templates.ts';
 import type { Change } from '#store/database.ts';
+import { fullName } from '#store/names.ts';
 import { enqueue } from '#store/outbox.ts';
-import { fullName } from '#store/people.ts';
 import { administratorsOf } from '#store/rights.ts';
 import type { PersonRow, Reader } from '#store/tables.ts';
 

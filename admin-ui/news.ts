@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { type Entry, readAfter } from '#store/activity.ts';
-import { fullName, person as personById } from '#store/people.ts';
+import { fullName } from '#store/names.ts';
+import { person as personById } from '#store/people.ts';
 import type { PersonRow } from '#store/tables.ts';
 import type { Banner } from '#views/render.ts';
 import { sayRight } from './access/difference.ts';

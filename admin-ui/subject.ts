@@ -1,5 +1,6 @@
 import { member } from '#store/memberships.ts';
-import { fullName, person as personById } from '#store/people.ts';
+import { fullName } from '#store/names.ts';
+import { person as personById } from '#store/people.ts';
 import type { OrganisationRow, PersonRow, Reader } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
 
@@ -11,13 +12,11 @@ export async function memberOf(db: Reader, organisation: number, person: number 
 
 /** Who changes what, and whom it concerns, as the activity keeps it: ids for ever, names until they are erased. */
 export function entryOf(visitor: Visitor, organisation: OrganisationRow, person: PersonRow, at: number) {
-  const text = { actor: nameOfVisitor(visitor), person: fullName(person), organisation: organisation.name };
+  const text = { actor: visitor.name, person: fullName(person), organisation: organisation.name };
   return { at, actor: visitor.personId, organisation: organisation.id, person: person.id, session: visitor.sessionId, text };
 }
 
 /** How letters name whoever made the change. */
 export function authorOf(visitor: Visitor, organisation: OrganisationRow) {
-  return { name: nameOfVisitor(visitor), organisation: organisation.name };
+  return { name: visitor.name, organisation: organisation.name };
 }
-
-const nameOfVisitor = ({ firstName, lastName }: Visitor): string => `${firstName} ${lastName}`.trim();

@@ -94,7 +94,7 @@ async function deniedPage(deps: AnswersDeps, request: FastifyRequest, { decision
     standalone: true,
     variant: variantOf(decision, service, elsewhere.length > 0),
     service: service && { name: service.fullName, contact: service.contact, opensOn: opensAt(service) },
-    person: `${session.person.firstName} ${session.person.lastName}`.trim(),
+    person: session.person.name,
     organisation: session.organisation?.name ?? null,
     administers: session.organisation && administrators.some(({ id }) => id === session.person.id) ? session.organisation.id : null,
     administrators: administrators.map(person => ({ name: fullName(person) })),

@@ -5,8 +5,9 @@ import type { Change, Store } from '#store/database.ts';
 import { addIdentity, setPassword } from '#store/identities.ts';
 import { installationValue, rememberValue } from '#store/installation.ts';
 import { addMembership } from '#store/memberships.ts';
+import { fullName } from '#store/names.ts';
 import { addOrganisation } from '#store/organisations.ts';
-import { addPerson, fullName, setSecurityPhone } from '#store/people.ts';
+import { addPerson, setSecurityPhone } from '#store/people.ts';
 import { appointAdministrator, giveCouncilRole, grant, subscribe } from '#store/rules.ts';
 import type { Hashing } from './sign-in/hashing.ts';
 

@@ -29,15 +29,22 @@ export function createIdentities(tokens: IdentityTokens, now: () => number): Ide
   };
 
   function introduce({ person }: Session, organisation: NonNullable<Session['organisation']>, service: string | null, audience: string) {
-    const name = `${person.firstName} ${person.lastName}`.trim();
     const claims = {
-      ...{ aud: audience, sub: `u:${person.id}`, preferred_username: person.userId, name },
+      aud: audience,
+      sub: `u:${person.id}`,
+      preferred_username: person.userId,
+      name: person.name,
       ...(person.email === null ? {} : { email: person.email }),
-      ...{ organisation: organisation.name, organisation_code: organisation.code },
+      organisation: organisation.name,
+      organisation_code: organisation.code,
     };
     return identityHeaders({
-      ...{ userId: person.userId, name, email: person.email, service: service ?? '' },
-      ...{ organisationCode: organisation.code, organisationName: organisation.name },
+      userId: person.userId,
+      name: person.name,
+      email: person.email,
+      organisationCode: organisation.code,
+      organisationName: organisation.name,
+      service: service ?? '',
       token: tokens.sign(claims, now()),
     });
   }

@@ -72,22 +72,19 @@ export async function addPortal(app: FastifyInstance, deps: PortalScopeDeps): Pr
   });
 }
 
-async function visitorOf({ policies, formTokens }: PortalScopeDeps, session: Session): Promise<Visitor> {
+async function visitorOf({ policies }: PortalScopeDeps, session: Session): Promise<Visitor> {
   const { person, organisation } = session;
   const may = async (where: number | 'council', service: string) =>
     (await policies.decide({ person: person.id, organisation: where, service, action: 'use' })).outcome === 'allow';
   return {
     personId: person.id,
     firstName: person.firstName,
-    lastName: person.lastName,
-    userId: person.userId,
-    email: person.email,
+    name: person.name,
     sessionId: session.id,
     organisation: organisation && { id: organisation.id, name: organisation.name },
     organisations: session.organisations.map(({ id, name }) => ({ id, name })),
     administers: organisation !== null && (await may(organisation.id, 'organisation-admin')),
     councilOperator: await may('council', 'council-admin'),
-    csrf: formTokens.of(session.token),
   };
 }
 

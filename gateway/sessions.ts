@@ -12,7 +12,7 @@ export type Session = {
   id: number;
   token: string;
   host: string;
-  person: { id: number; firstName: string; lastName: string; email: string | null; userId: string };
+  person: { id: number; firstName: string; name: string; email: string | null; userId: string };
   organisation: OrganisationOf | null;
   organisations: OrganisationOf[];
   createdAt: number;

@@ -7,8 +7,9 @@ import { type ImportState, type KnownPerson, readImportState } from './import-st
 import { type Welcomed, type Welcoming, welcome } from './import-welcome.ts';
 import { cancelLinks } from './links.ts';
 import { addMembership, setJobRole } from './memberships.ts';
+import { fullName } from './names.ts';
 import { addOrganisation, renameOrganisation } from './organisations.ts';
-import { addPerson, changeDetails, fullName } from './people.ts';
+import { addPerson, changeDetails } from './people.ts';
 import { appointAdministrator } from './rules.ts';
 import type { Reader } from './tables.ts';
 
@@ -89,8 +90,7 @@ async function write(tx: Change, row: ImportRow, result: ImportResult, state: Im
   if (row.email !== '') await welcome(tx, appointed, run.welcomed, run);
 }
 
-const nameOf = (row: ImportRow): string => fullName({ first_name: row.first_name, last_name: row.last_name });
-const named = (row: ImportRow) => ({ person: nameOf(row) });
+const named = (row: ImportRow) => ({ person: fullName(row) });
 
 async function writeOrganisation(tx: Change, row: ImportRow, state: ImportState, now: number): Promise<number> {
   const { organisation_code: code, organisation_name: name } = row;

@@ -2,8 +2,6 @@ import type { Change } from './database.ts';
 import { foldName, fullName, subjectKey } from './names.ts';
 import type { PersonRow, Provider, Reader } from './tables.ts';
 
-export { foldName, fullName, subjectKey } from './names.ts';
-
 export type NewPerson = {
   sourceId?: string | null;
   firstName: string;

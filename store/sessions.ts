@@ -1,6 +1,7 @@
 import { append } from './activity.ts';
 import type { Change } from './database.ts';
 import { type OrganisationOf, organisationsOf } from './memberships.ts';
+import { fullName } from './names.ts';
 import type { IdentityKind, Reader } from './tables.ts';
 import { hashToken, newToken } from './tokens.ts';
 
@@ -48,7 +49,7 @@ export async function addToken(db: Reader, { session, host, now }: { session: nu
 
 export type FoundSession = {
   sessionId: number;
-  person: { id: number; firstName: string; lastName: string; email: string | null; userId: string; active: boolean };
+  person: { id: number; firstName: string; name: string; email: string | null; userId: string; active: boolean };
   kind: IdentityKind;
   organisationId: number | null;
   organisations: OrganisationOf[];
@@ -77,10 +78,10 @@ function sessionRow(db: Reader, tokenHash: string, host: string) {
 export async function findSession(db: Reader, tokenHash: string, host: string): Promise<FoundSession | undefined> {
   const row = await sessionRow(db, tokenHash, host);
   if (!row) return undefined;
-  const { person_id: id, first_name: firstName, last_name: lastName, email, subject: userId } = row;
+  const { person_id: id, first_name: firstName, email, subject: userId } = row;
   return {
     sessionId: row.id,
-    person: { id, firstName, lastName, email, userId, active: row.active === 1 },
+    person: { id, firstName, name: fullName(row), email, userId, active: row.active === 1 },
     kind: row.kind,
     organisationId: row.organisation_id,
     organisations: await organisationsOf(db, id),

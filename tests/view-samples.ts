@@ -24,9 +24,7 @@ export const brand: Brand = {
 export const james: Visitor = {
   personId: 6,
   firstName: 'James',
-  lastName: 'Howell',
-  userId: 'JHOWELL1',
-  email: 'james@innovations.example',
+  name: 'James Howell',
   sessionId: 1,
   organisation: { id: 7, name: 'Innovations PLC - SP3' },
   organisations: [
@@ -35,13 +33,12 @@ export const james: Visitor = {
   ],
   administers: true,
   councilOperator: false,
-  csrf: 'token',
 };
 export const zoe: Visitor = {
   ...james,
   personId: 9,
   firstName: 'Zoë',
-  lastName: 'O’Brien-de la Cruz',
+  name: 'Zoë O’Brien-de la Cruz',
   organisations: james.organisations.slice(0, 1),
   administers: false,
 };

@@ -2,16 +2,14 @@
 export type Visitor = {
   personId: number;
   firstName: string;
-  lastName: string;
-  userId: string;
-  email: string | null;
+  /** First and last name. */
+  name: string;
   sessionId: number;
   /** The organisation the person works in now. Null for council staff without one. */
   organisation: { id: number; name: string } | null;
   organisations: { id: number; name: string }[];
   administers: boolean;
   councilOperator: boolean;
-  csrf: string;
 };
 
 declare module 'fastify' {

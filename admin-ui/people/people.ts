@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { fullName } from '#store/people.ts';
+import { fullName } from '#store/names.ts';
 import { grantsByPerson, type RightsOfPerson, servicesOf } from '#store/rights.ts';
 import type { OrganisationRow } from '#store/tables.ts';
 import { hubAddress, peopleAddress, personAddress, phoneDeletionAddress, registrationAddress, removalAddress } from '../addresses.ts';

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import { foldName, subjectKey } from '#store/people.ts';
+import { foldName, subjectKey } from '#store/names.ts';
 import type { Reader } from '#store/tables.ts';
 
 export const pageSize = 25;

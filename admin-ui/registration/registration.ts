@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { fullName } from '#store/people.ts';
+import { fullName } from '#store/names.ts';
 import type { FieldError } from '#views/forms.ts';
 import { hubAddress, peopleAddress, personAddress, registrationAddress } from '../addresses.ts';
 import type { AdminDeps } from '../deps.ts';

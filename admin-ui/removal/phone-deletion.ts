@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { append } from '#store/activity.ts';
 import type { Change } from '#store/database.ts';
-import { fullName, setSecurityPhone } from '#store/people.ts';
+import { fullName } from '#store/names.ts';
+import { setSecurityPhone } from '#store/people.ts';
 import { endCodes } from '#store/security-codes.ts';
 import { forgetAdminSeen } from '#store/step-up.ts';
 import type { OrganisationRow, PersonRow } from '#store/tables.ts';

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { fullName } from '#store/people.ts';
+import { fullName } from '#store/names.ts';
 import { grantsByPerson } from '#store/rights.ts';
 import type { PersonRow } from '#store/tables.ts';
 import type { FieldError } from '#views/forms.ts';

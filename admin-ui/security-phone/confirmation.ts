@@ -1,6 +1,7 @@
 import { append } from '#store/activity.ts';
 import type { Change } from '#store/database.ts';
-import { fullName, person as personById, setSecurityPhone } from '#store/people.ts';
+import { fullName } from '#store/names.ts';
+import { person as personById, setSecurityPhone } from '#store/people.ts';
 import { numberBeingRegistered, takeCode } from '#store/security-codes.ts';
 import { setAdminSeen } from '#store/step-up.ts';
 import type { PersonRow } from '#store/tables.ts';

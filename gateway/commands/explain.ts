@@ -1,7 +1,7 @@
 import { sayInstant } from '#config/calendar.ts';
 import { createPolicies, type Policies } from '#policies/policies.ts';
+import { fullName } from '#store/names.ts';
 import { findOrganisation } from '#store/organisations.ts';
-import { fullName } from '#store/people.ts';
 import { factsOf } from '#store/rules.ts';
 import type { OrganisationRow, PersonRow } from '#store/tables.ts';
 import { createGuard } from '../guard.ts';

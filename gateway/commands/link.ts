@@ -1,5 +1,6 @@
 import { findIdentity } from '#store/identities.ts';
-import { fullName, person } from '#store/people.ts';
+import { fullName } from '#store/names.ts';
+import { person } from '#store/people.ts';
 import { type Command, CommandFault, exits, readArguments, type Surroundings } from './command.ts';
 import { makeLink, sayLink } from './handing-over.ts';
 import { inWorkplace, type Workplace } from './workplace.ts';

@@ -1,4 +1,5 @@
-import { findByIdentity, fullName, subjectKey } from '#store/people.ts';
+import { fullName, subjectKey } from '#store/names.ts';
+import { findByIdentity } from '#store/people.ts';
 import type { OrganisationRow, PersonRow, Reader } from '#store/tables.ts';
 import { CommandFault } from './command.ts';
 

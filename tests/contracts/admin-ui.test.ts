@@ -42,16 +42,15 @@ async function begin(store: Store) {
   const row = await organisation(store.db, id);
   if (!row) throw new Error('the school is not there');
   const here = { id, name: row.name };
-  const names = { firstName: 'Ann', lastName: 'Ash', userId: 'ANN3001', email: null };
   const visitor: Visitor = {
-    ...names,
     personId: ann,
+    firstName: 'Ann',
+    name: 'Ann Ash',
     sessionId: session,
     organisation: here,
     organisations: [here],
     administers: true,
     councilOperator: false,
-    csrf: '',
   };
   return { ...school, school: row, visitor, deps: depsOf(store) };
 }

@@ -24,7 +24,7 @@ onEveryStore('sessions', house => {
     const found = await findSession(db, hashToken(token), 'portal.example');
     expect(found).toEqual({
       sessionId: session,
-      person: { id: ann, firstName: 'Ann', lastName: 'Ash', email: 'Ann@3001.example', userId: 'ANN3001', active: true },
+      person: { id: ann, firstName: 'Ann', name: 'Ann Ash', email: 'Ann@3001.example', userId: 'ANN3001', active: true },
       kind: 'education',
       organisationId: organisation,
       organisations: [{ id: organisation, code: '3001', name: 'School 3001' }],
