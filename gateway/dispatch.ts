@@ -2,16 +2,16 @@ import type { ServerResponse } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Dispatcher } from 'undici';
-import { codeOfFailure, type ForwardDeps, type Route } from './forward.ts';
 import { requestHeaders, responseHeaders, valuesOf } from './headers.ts';
 import type { LiveConnections } from './live.ts';
+import { codeOfFailure, type Route } from './route.ts';
 import type { Upstream, Waiting } from './upstreams.ts';
 
 /**
  * The engine for plain HTTP: undici's `dispatch`, its answer written straight to the browser's connection. Between the two stands
  * nothing that copies, parses or waits: half the processor time of the same through streams and promises.
  */
-export function addDispatch(sites: FastifyInstance, methods: string[], { live }: ForwardDeps, route: Route): void {
+export function addDispatch(sites: FastifyInstance, methods: string[], live: LiveConnections, route: Route): void {
   sites.route({
     method: methods,
     url: '/*',

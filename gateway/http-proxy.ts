@@ -1,8 +1,9 @@
 import httpProxy from '@fastify/http-proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { Dispatcher } from 'undici';
-import { codeOfFailure, type ForwardDeps, type Route } from './forward.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
+import type { LiveConnections } from './live.ts';
+import { codeOfFailure, type Route } from './route.ts';
 import type { Upstreams } from './upstreams.ts';
 
 /**
@@ -12,7 +13,7 @@ import type { Upstreams } from './upstreams.ts';
 export async function addHttpProxy(
   sites: FastifyInstance,
   methods: string[],
-  { upstreams, live }: ForwardDeps,
+  { upstreams, live }: { upstreams: Upstreams; live: LiveConnections },
   route: Route,
 ): Promise<void> {
   await sites.register(httpProxy, {
@@ -27,20 +28,24 @@ export async function addHttpProxy(
     constraints: { place: 'site' },
     config: { rule: 'page' },
     undici: byOrigin(upstreams),
-    // biome-ignore format: one line per decision about the engine
     replyOptions: {
-      getUpstream: request => (request as FastifyRequest).page!.upstream,
+      getUpstream: request => route.upstreamOf(request as FastifyRequest).origin,
       // By default a GET answered 503 is sent again, ten times.
       retryDelay: () => null,
       rewriteRequestHeaders: request => grouped(requestHeaders(request.headers, route.requestFacts(request as FastifyRequest))),
       rewriteHeaders: (headers, request) => answerHeaders(headers, request as unknown as FastifyRequest),
-      onError: (reply, { error }: { error: Error & { statusCode?: number } }) => route.trouble(reply.request as FastifyRequest, reply as FastifyReply, error.statusCode === 504 ? 'upstream-slow' : codeOfFailure(error), error.message),
+      onError: (reply, { error }) => failed(reply as FastifyReply, error),
     },
   });
 
   function answerHeaders(headers: NodeJS.Dict<string | string[]>, request: FastifyRequest) {
     if (String(headers['content-type'] ?? '').startsWith('text/event-stream')) live.add(request, () => request.raw.destroy());
     return grouped(responseHeaders(flat(headers), route.answerFacts(request)));
+  }
+
+  function failed(reply: FastifyReply, error: Error & { statusCode?: number }) {
+    const code = error.statusCode === 504 ? 'upstream-slow' : codeOfFailure(error);
+    route.trouble(reply.request, reply, code, error.message);
   }
 }
 

@@ -2,8 +2,8 @@ import { type ClientRequest, type IncomingMessage, ServerResponse, request as se
 import { request as sendHttps } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { codeOfFailure, type Route } from './forward.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
+import { codeOfFailure, type Route } from './route.ts';
 
 /**
  * WebSockets: a handshake meets the same hooks as any request, its headers the same rules, and after it bytes go both ways unread.

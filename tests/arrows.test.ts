@@ -55,6 +55,16 @@ describe('arrows run one way', () => {
     expect(own.filter(({ to }) => roomOf(to) !== room && !mayUse[room].includes(roomOf(to))).map(arrow)).toEqual([]);
   });
 
+  test('no file leads back to itself', () => {
+    const next = new Map(files.map(file => [file, ofOurs.filter(({ from }) => from === file).map(({ to }) => to)]));
+    // Whatever leads nowhere any more is taken away, until nothing is; what is left then goes in circles, or leads to one.
+    for (let before = Number.NaN; before !== next.size; ) {
+      before = next.size;
+      for (const [file, targets] of next) if (!targets.some(target => next.has(target))) next.delete(file);
+    }
+    expect([...next.keys()]).toEqual([]);
+  });
+
   test('every import of ours leads to a file of a room', () => {
     expect(ofOurs.filter(({ to }) => !files.includes(to)).map(arrow)).toEqual([]);
   });
