@@ -9,6 +9,8 @@ import type { Store } from '#store/database.ts';
 import { seedDemo } from './demo-data.ts';
 import type { Hashing } from './sign-in/hashing.ts';
 
+const OUTBOX = '/demo/outbox';
+
 /** Everything that only the demo has; `main.ts` imports this file only when no catalogue is set. */
 export async function prepareDemo(settings: Settings, now: () => number) {
   const hantsweb = await startHantsweb();
@@ -19,7 +21,10 @@ export async function prepareDemo(settings: Settings, now: () => number) {
     async settle(store: Store, hashing: Hashing) {
       await seedDemo(store, { organisations: demoOrganisations, people: demoPeople, hashing, now });
       const outbox = await openDemoOutbox(settings.dataDir, now);
-      return { transports: outbox.transports, addToPortal: (portal: FastifyInstance) => addOutboxPages(portal, outbox.latest) };
+      return {
+        transports: outbox.transports,
+        pages: { demoOutbox: OUTBOX, addToPortal: (portal: FastifyInstance) => addOutboxPages(portal, outbox.latest) },
+      };
     },
     close: () => hantsweb.close(),
   };
@@ -35,13 +40,13 @@ const mailHeaders = {
 /** The demo's e-mails and texts, where the demo's phone and inbox would be. */
 function addOutboxPages(portal: FastifyInstance, latest: Awaited<ReturnType<typeof openDemoOutbox>>['latest']): void {
   const open = { config: { rule: 'public' } };
-  portal.get('/demo/outbox', open, async (_request, reply) => reply.page('gateway/portal/demo-outbox', { messages: latest() }));
-  portal.get('/demo/outbox.json', open, async (_request, reply) =>
+  portal.get(OUTBOX, open, async (_request, reply) => reply.page('gateway/portal/demo-outbox', { messages: latest() }));
+  portal.get(`${OUTBOX}.json`, open, async (_request, reply) =>
     reply
       .header('cache-control', 'no-store')
       .send(latest().map(({ kind, to, subject, text, at }) => ({ kind, to, subject, text, at: new Date(at).toISOString() }))),
   );
-  portal.get<{ Params: { message: string } }>('/demo/outbox/:message', open, async (request, reply) => {
+  portal.get<{ Params: { message: string } }>(`${OUTBOX}/:message`, open, async (request, reply) => {
     const message = latest().find(({ id }) => id === request.params.message);
     if (!message?.html) return reply.callNotFound();
     return reply.headers(mailHeaders).send(message.html);

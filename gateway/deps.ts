@@ -21,4 +21,6 @@ export type AppDeps = {
   log?: NodeJS.WritableStream;
   /** Pages that only this kind of installation has, such as the demo's outbox. */
   addToPortal?: (portal: FastifyInstance) => void;
+  /** Path of the page that shows the demo's e-mails and texts, which every page of the portal then names. */
+  demoOutbox?: string;
 };

@@ -34,7 +34,7 @@ async function start(settings: Settings): Promise<void> {
     ...{ settings, catalogue, store, feed, keys, now },
     directory: demo?.directory ?? null,
     deliverSoon: () => deliverSoon(),
-    ...(settled ? { addToPortal: settled.addToPortal } : {}),
+    ...settled?.pages,
   });
   report = error => app.log.error({ err: error }, 'background work failed');
   const worker = startWorker({

@@ -21,7 +21,7 @@ import { createUpstreams } from './upstreams.ts';
 export async function createParts(app: FastifyInstance, sites: Sites, deps: AppDeps) {
   const { settings, catalogue, store, feed, keys, directory, now } = deps;
   const secure = catalogue.portal.origin.startsWith('https:');
-  const views = createViews({ brand: catalogue.brand, portalOrigin: catalogue.portal.origin });
+  const views = createViews({ brand: catalogue.brand, portalOrigin: catalogue.portal.origin, demoOutbox: deps.demoOutbox ?? null });
   const policies = createPolicies({
     factsOf: domain => factsOf(store.db, domain),
     service: serviceStates(catalogue),

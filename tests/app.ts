@@ -44,13 +44,13 @@ export async function startApp({ env = {}, change = deps => deps }: TestOptions 
   const demo = await prepareDemo(settings, now);
   const installation = await openInstallation(settings, { kind: 'demo', onError: error => lines.push(String(error)) });
   const { store, feed, keys } = installation;
-  const { transports, addToPortal } = await demo.settle(store, createHashing());
+  const { transports, pages } = await demo.settle(store, createHashing());
   const lines: string[] = [];
   const log = new PassThrough().on('data', chunk => lines.push(String(chunk)));
   const { catalogue, directory } = demo;
   let worker: Worker | null = null;
   const deliverSoon = () => void worker?.deliverNow();
-  const app = await buildApp(change({ settings, catalogue, store, feed, keys, directory, deliverSoon, now, log, addToPortal }));
+  const app = await buildApp(change({ settings, catalogue, store, feed, keys, directory, deliverSoon, now, log, ...pages }));
   const { brand, portal } = catalogue;
   const letterhead = { brand, portal, signInAddress: signInAddressOf(catalogue), wording: settings.wording };
   worker = startWorker({ store, transports, letterhead, sealKeys: keys.unseal, now, everyMs: 60_000, log: app.log });

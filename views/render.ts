@@ -34,18 +34,21 @@ export type ViewOptions = {
   portalOrigin: string;
   /** Address of the council's administration, for its operators' navigation. */
   councilPath?: string | null;
+  /** Where the demo shows its e-mails and texts; every page of the portal then says so. */
+  demoOutbox?: string | null;
 };
 
 const projectRoot = fileURLToPath(new URL('..', import.meta.url));
 
 /** Makes the renderer. Templates are read at their first use and kept; the assets are read from the installed packages now. */
-export function createViews({ brand, portalOrigin, councilPath = null }: ViewOptions): Views {
+export function createViews({ brand, portalOrigin, councilPath = null, demoOutbox = null }: ViewOptions): Views {
   const eta = new Eta({ views: projectRoot, cache: true, autoEscape: true, debug: true, escapeFunction: escapeValue });
   const assets = readAssets();
   const frame = {
     brand,
     portalOrigin,
     councilPath,
+    demoOutbox,
     assets: assets.addresses,
     layout: '/views/layout',
     wide: false,
