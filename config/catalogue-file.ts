@@ -4,13 +4,14 @@ import type { Brand, Catalogue, Service, UpstreamRules } from './catalogue.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
 import { sitesOf } from './catalogue-pages.ts';
 import { type Fault, type Place, readServicesFile, type WrittenCatalogue, type WrittenService } from './catalogue-shape.ts';
+import { OperatorFault } from './operator-fault.ts';
 
 /** Everything that is wrong with a services.yaml, a line for each fault. */
-export class CatalogueFault extends Error {
+export class CatalogueFault extends OperatorFault {
+  override name = 'CatalogueFault';
   readonly faults: readonly string[];
   constructor(faults: readonly string[]) {
     super(`The service catalogue cannot be used:\n${faults.map(fault => `  ${fault}`).join('\n')}`);
-    this.name = 'CatalogueFault';
     this.faults = faults;
   }
 }

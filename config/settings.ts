@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { OperatorFault } from './operator-fault.ts';
 import { commaList, isAddressOrRange, isLoopback, type Reader, readerOf } from './settings-reader.ts';
 import { settingsTable } from './settings-table.ts';
 
@@ -31,11 +32,12 @@ export type Settings = {
   logLevel: string;
 };
 
-export class SettingsFault extends Error {
+/** Everything that is wrong with the settings, a line for each fault. */
+export class SettingsFault extends OperatorFault {
+  override name = 'SettingsFault';
   readonly faults: readonly string[];
   constructor(faults: readonly string[]) {
     super(`The settings cannot be used:\n${faults.map(fault => `  ${fault}`).join('\n')}`);
-    this.name = 'SettingsFault';
     this.faults = faults;
   }
 }

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
+import { OperatorFault } from '#config/operator-fault.ts';
 import type { Settings } from '#config/settings.ts';
+import { lockDataDir } from '#store/data-dir.ts';
 import { openStore, type Store, type StoreOptions } from '#store/database.ts';
 import { type Feed, startFeed } from '#store/feed.ts';
 import { rememberValue } from '#store/installation.ts';
-import { lockDataDir } from '#store/lock.ts';
 import { inProcessWakeUp, redisWakeUp } from '#store/wake-up.ts';
 import { type Keys, loadKeys } from './keys.ts';
 
@@ -11,7 +12,7 @@ import { type Keys, loadKeys } from './keys.ts';
 export type Installation = { store: Store; feed: Feed; keys: Keys; close(): Promise<void> };
 export type InstallationKind = 'demo' | 'real';
 
-export class InstallationFault extends Error {
+export class InstallationFault extends OperatorFault {
   override name = 'InstallationFault';
 }
 
@@ -19,7 +20,7 @@ type Options = { kind: InstallationKind; onError(error: unknown): void };
 
 /** Opens everything for a gateway, which must be the only one on its data folder. */
 export async function openInstallation(settings: Settings, { kind, onError }: Options): Promise<Installation> {
-  const lock = await lockDataDir(settings.dataDir);
+  const lock = lockDataDir(settings.dataDir);
   const keys = loadKeys(settings);
   const wakeUp = settings.redisUrl ? redisWakeUp(settings.redisUrl, onError) : inProcessWakeUp();
   let feed: Feed | null = null;
@@ -45,12 +46,12 @@ export async function openInstallation(settings: Settings, { kind, onError }: Op
   };
 }
 
+/** Where SQLite keeps the data. */
+export const databaseFile = ({ dataDir }: Settings): string => join(dataDir, 'portal.sqlite');
+
 /** Opens the store of the settings, and refuses one that was begun as another kind of installation. */
 export async function openFor(settings: Settings, kind: InstallationKind, options: StoreOptions = {}): Promise<Store> {
-  const store = await openStore(
-    settings.databaseUrl ? { url: settings.databaseUrl } : { file: join(settings.dataDir, 'portal.sqlite') },
-    options,
-  );
+  const store = await openStore(settings.databaseUrl ? { url: settings.databaseUrl } : { file: databaseFile(settings) }, options);
   const began = await rememberValue(store.db, 'kind', kind);
   if (began === kind) return store;
   await store.close();

@@ -1,6 +1,7 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { OperatorFault } from '#config/operator-fault.ts';
 import type { Settings } from '#config/settings.ts';
 
 /** One secret, several purposes: each purpose gets a key of its own (HKDF, RFC 5869), so that none can stand in for another. */
@@ -8,7 +9,7 @@ export type Keys = { session: Buffer[]; csrf: Buffer[]; code: Buffer; seal: Buff
 
 const FILE = 'session.key';
 
-export class KeyFault extends Error {
+export class KeyFault extends OperatorFault {
   override name = 'KeyFault';
 }
 

@@ -1,11 +1,11 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { isBusy } from './sqlite-busy.ts';
 import type { SqliteAnswer, SqliteQuestion } from './sqlite-thread.ts';
 
 // SQLite answers while the caller waits. In a thread of its own it keeps only its own callers waiting, never the proxying.
 
 const port = parentPort;
-const busy = 5;
 if (!port) throw new Error('store/sqlite-worker.ts runs as a worker thread only');
 const patienceMs = 5000;
 const database = new DatabaseSync((workerData as { file: string }).file, { timeout: patienceMs, enableForeignKeyConstraints: true });
@@ -21,7 +21,7 @@ function useWriteAheadLog(): void {
       database.exec('pragma journal_mode=wal');
       return;
     } catch (error) {
-      if ((error as { errcode?: number }).errcode !== busy || performance.now() > deadline) throw error;
+      if (!isBusy(error) || performance.now() > deadline) throw error;
       Atomics.wait(pause, 0, 0, 10);
     }
   }

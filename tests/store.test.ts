@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { DataDirFault, lockDataDir } from '#store/data-dir.ts';
 import { openStore } from '#store/database.ts';
-import { DataDirFault, lockDataDir } from '#store/lock.ts';
 import { foldName, subjectKey } from '#store/names.ts';
 import { addOrganisation } from '#store/organisations.ts';
 import { SealBroken, seal, unseal } from '#store/sealing.ts';
@@ -91,27 +91,27 @@ test('two stores on one file wait for each other’s changes', async () => {
 
 test('a folder is one gateway’s, until it lets go', async () => {
   const folder = join(dir, 'deep', 'data');
-  const lock = await lockDataDir(folder);
-  await expect(lockDataDir(folder)).rejects.toThrow(`Another gateway is using the folder ${folder}`);
+  const lock = lockDataDir(folder);
+  expect(() => lockDataDir(folder)).toThrow(`Another gateway is using the folder ${folder}`);
   lock.release();
-  (await lockDataDir(folder)).release();
+  lockDataDir(folder).release();
 });
 
 test('a gateway that was killed leaves no lock behind', async () => {
   const folder = join(dir, 'killed');
-  const program = `const { lockDataDir } = await import(${JSON.stringify(fileURLToPath(import.meta.resolve('#store/lock.ts')))});
-    await lockDataDir(process.argv[1]); console.log('locked'); setInterval(() => {}, 1000);`;
+  const program = `const { lockDataDir } = await import(${JSON.stringify(fileURLToPath(import.meta.resolve('#store/data-dir.ts')))});
+    lockDataDir(process.argv[1]); console.log('locked'); setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
-  await expect(lockDataDir(folder)).rejects.toThrow(DataDirFault);
+  expect(() => lockDataDir(folder)).toThrow(DataDirFault);
   child.kill('SIGKILL');
   await once(child, 'exit');
-  (await lockDataDir(folder)).release();
+  lockDataDir(folder).release();
 });
 
 test('a folder that cannot be made or written is one clear sentence', async () => {
   const file = join(dir, 'file');
   writeFileSync(file, '');
-  await expect(lockDataDir(join(file, 'data'))).rejects.toThrow(/^The folder .* cannot be written: make it writable .*\.$/);
+  expect(() => lockDataDir(join(file, 'data'))).toThrow(/^The folder .* cannot be written: make it writable .*\.$/);
   chmodSync(file, 0o600);
 });

@@ -1,15 +1,16 @@
 import { existsSync } from 'node:fs';
 import { Kysely } from 'kysely';
 import { type Catalogue, serviceIsLive } from '#config/catalogue.ts';
-import { CatalogueFault } from '#config/catalogue-file.ts';
-import { readSettings, type Settings, SettingsFault } from '#config/settings.ts';
+import { OperatorFault } from '#config/operator-fault.ts';
+import { readSettings, type Settings } from '#config/settings.ts';
+import { checkDataDir } from '#store/data-dir.ts';
 import { installationValue } from '#store/installation.ts';
 import { postgresDialect } from '#store/postgres.ts';
 import { sqliteDialect } from '#store/sqlite.ts';
 import type { Tables } from '#store/tables.ts';
-import { sayForeign, sayKind } from '../installation.ts';
-import { type Command, exits, readArguments, type Surroundings } from './command.ts';
-import { catalogueOf, databaseFile, folderFault, kindOf } from './workplace.ts';
+import { databaseFile, sayForeign, sayKind } from '../installation.ts';
+import { type Command, CommandFault, exits, readArguments, type Surroundings } from './command.ts';
+import { catalogueOf, kindOf } from './workplace.ts';
 
 export const check: Command = { usage: ['check'], run: checkAll };
 
@@ -41,7 +42,7 @@ async function collect<T>(faults: string[], work: () => T | Promise<T>): Promise
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof SettingsFault || error instanceof CatalogueFault)) throw error;
+    if (!(error instanceof OperatorFault)) throw error;
     faults.push(error.message);
     return null;
   }
@@ -59,29 +60,25 @@ function sayCatalogue({ services, sites, portal }: Catalogue, file: string | nul
 
 async function sayData(settings: Settings, faults: string[]): Promise<string> {
   const where = settings.databaseUrl === null ? `SQLite in ${settings.dataDir}` : 'PostgreSQL';
-  const fault = folderFault(settings.dataDir);
-  if (fault !== null) {
-    faults.push(fault);
-    return `Data: ${where}.`;
-  }
-  const began = await kindOfData(settings).catch((error: Error) => {
-    faults.push(`The data cannot be read: ${error.message || (error as NodeJS.ErrnoException).code}.`);
-  });
-  if (began === undefined) return `Data: ${where}.`;
-  if (began === null) return `Data: ${where}, empty so far.`;
+  const began = await collect(faults, () => kindOfData(settings));
+  if (began === null) return `Data: ${where}.`;
+  if (began === undefined) return `Data: ${where}, empty so far.`;
   if (began !== kindOf(settings)) faults.push(sayForeign(settings, began, kindOf(settings)));
   return `Data: ${where}, of ${sayKind(began)}.`;
 }
 
-/** What the data were begun as, null if not yet. Opened without bringing tables up to date: checking must change nothing. */
-async function kindOfData(settings: Settings): Promise<string | null> {
-  if (settings.databaseUrl === null && !existsSync(databaseFile(settings))) return null;
+/** What the data were begun as, undefined if not yet. Opened without bringing tables up to date: checking must change nothing. */
+async function kindOfData(settings: Settings): Promise<string | undefined> {
+  checkDataDir(settings.dataDir);
+  if (settings.databaseUrl === null && !existsSync(databaseFile(settings))) return undefined;
   const dialect = settings.databaseUrl === null ? sqliteDialect(databaseFile(settings)) : postgresDialect(settings.databaseUrl, () => {});
   const db = new Kysely<Tables>({ dialect });
   try {
     const tables = await db.introspection.getTables();
-    if (!tables.some(({ name }) => name === 'installation')) return null;
-    return (await installationValue(db, 'kind')) ?? null;
+    return tables.some(({ name }) => name === 'installation') ? await installationValue(db, 'kind') : undefined;
+  } catch (error) {
+    const { message, code } = error as NodeJS.ErrnoException;
+    throw new CommandFault(`The data cannot be read: ${message || code}.`);
   } finally {
     await db.destroy();
   }

@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { OperatorFault } from '#config/operator-fault.ts';
 
 /** What a command may touch of the process. Answers and links go to `print`, faults to `complain`. */
 export type Surroundings = {
@@ -19,12 +20,12 @@ export type Command = {
 };
 
 /** The command cannot do what was asked; its message is one sentence that says what to do. */
-export class CommandFault extends Error {
+export class CommandFault extends OperatorFault {
   override name = 'CommandFault';
 }
 
 /** The command was called wrongly: its usage is shown as well. */
-export class UsageFault extends Error {
+export class UsageFault extends OperatorFault {
   override name = 'UsageFault';
 }
 

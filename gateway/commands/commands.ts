@@ -1,3 +1,5 @@
+import { OperatorFault } from '#config/operator-fault.ts';
+import { isBusy } from '#store/sqlite-busy.ts';
 import { type Command, exits, type Surroundings, UsageFault } from './command.ts';
 
 type Entry = { what: string; load(): Promise<Command> };
@@ -55,10 +57,9 @@ function usageOfAll(): string {
 
 function sentenceOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (/Fault$/.test(error.name)) return error.message;
-  const { code, errcode } = error as Error & { code?: string; errcode?: number };
-  // SQLITE_BUSY: somebody else has been writing for five seconds.
-  if (errcode === 5) return 'The data are in use by somebody else: wait a moment and try again.';
+  if (error instanceof OperatorFault) return error.message;
+  if (isBusy(error)) return 'The data are in use by somebody else: wait a moment and try again.';
+  const { code } = error as NodeJS.ErrnoException;
   if (/^(ECONN|ENOTFOUND|EHOSTUNREACH|ETIMEDOUT)/.test(code ?? '')) return `The database cannot be reached (${code}): check DATABASE_URL.`;
   const what = error instanceof AggregateError ? error.errors.map(String).join(', ') : error.message;
   return `That did not work: ${what.split('\n', 1)[0] || code || error.name}.`;

@@ -1,10 +1,10 @@
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import type { Catalogue } from '#config/catalogue.ts';
 import { readCatalogue } from '#config/catalogue-file.ts';
 import { readSettings, type Settings } from '#config/settings.ts';
+import { makeDataDir } from '#store/data-dir.ts';
 import type { Store } from '#store/database.ts';
-import { type InstallationKind, openFor } from '../installation.ts';
+import { databaseFile, type InstallationKind, openFor } from '../installation.ts';
 import { CommandFault, type Surroundings } from './command.ts';
 
 /** What a command works on: the same settings, catalogue and store as the gateway's, which may be running meanwhile. */
@@ -39,7 +39,6 @@ export async function inWorkplace<T>(around: Surroundings, needs: Needs, work: (
 }
 
 export const kindOf = ({ catalogue }: Settings): InstallationKind => (catalogue === null ? 'demo' : 'real');
-export const databaseFile = ({ dataDir }: Settings): string => join(dataDir, 'portal.sqlite');
 
 /** The catalogue the gateway would serve; the demo's is loaded only when there is no other. */
 export async function catalogueOf({ catalogue, port }: Settings): Promise<Catalogue> {
@@ -55,19 +54,5 @@ function prepareFolder(settings: Settings, mayBegin: boolean): void {
     const first = settings.catalogue === null ? 'start the demo once (npm start)' : 'import people';
     throw new CommandFault(`There are no data in ${dataDir} yet: ${first}, or set DATA_DIR to the folder that has them.`);
   }
-  const fault = folderFault(dataDir, mkdirSync);
-  if (fault !== null) throw new CommandFault(fault);
-}
-
-/** What is wrong with the data folder, in a sentence, or null. It is made first if a way to make it is given. */
-export function folderFault(dir: string, make?: typeof mkdirSync): string | null {
-  try {
-    if (make) make(dir, { recursive: true, mode: 0o700 });
-    else if (!existsSync(dir)) return null;
-    // A file may be writable too, but nothing is in it, not even itself.
-    accessSync(`${dir}/.`, constants.W_OK | constants.X_OK);
-    return null;
-  } catch {
-    return `The folder ${dir} cannot be written: make it writable for this user, or set DATA_DIR to another folder.`;
-  }
+  makeDataDir(dataDir);
 }

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { lockDataDir } from '#store/lock.ts';
+import { lockDataDir } from '#store/data-dir.ts';
 import { type Ended, type Env, productionCatalogue, run } from '#tests/command-line-steps.ts';
 import { freePort } from '#tests/servers.ts';
 
@@ -55,7 +55,7 @@ test('a data folder that cannot be one is named', async () => {
 
 test('a second gateway on the folder ends at once, and leaves the first one its data', async () => {
   const folder = join(dir, 'taken');
-  const first = await lockDataDir(folder);
+  const first = lockDataDir(folder);
   const ended = await start({ DATA_DIR: folder, PORT: '0' });
   first.release();
   expectSentence(ended, new RegExp(`^Another gateway is using the folder ${folder}: .* DATA_DIR `));
