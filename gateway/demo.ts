@@ -14,9 +14,11 @@ const OUTBOX = '/demo/outbox';
 /** Everything that only the demo has; `main.ts` imports this file only when no catalogue is set. */
 export async function prepareDemo(settings: Settings, now: () => number) {
   const hantsweb = await startHantsweb();
+  const catalogue = demoCatalogue(settings.port, () => hantsweb.origin);
   return {
-    catalogue: demoCatalogue(settings.port, () => hantsweb.origin),
+    catalogue,
     directory: demoDirectory,
+    welcome: welcomeTo(catalogue.portal.origin),
     /** Fills the store at the first start, and opens the outbox; needs the data folder. */
     async settle(store: Store, hashing: Hashing) {
       await seedDemo(store, { organisations: demoOrganisations, people: demoPeople, hashing, now });
@@ -54,10 +56,11 @@ function addOutboxPages(portal: FastifyInstance, latest: Awaited<ReturnType<type
 }
 
 /** What a newcomer needs to know, printed once the demo is ready. */
-export function demoWelcome(origin: string): string {
-  const tries = demoPeople.flatMap(person => (person.tryThis ? [[person.userId, person.password, person.tryThis]] : []));
-  const width = (column: number) => Math.max(...tries.map(row => row[column]!.length));
-  const rows = tries.map(([userId, password, tryThis]) => `  ${userId!.padEnd(width(0))}  ${password!.padEnd(width(1))}  ${tryThis}`);
+function welcomeTo(origin: string): string {
+  const tries = demoPeople.filter(person => person.tryThis !== null);
+  const width = (column: 'userId' | 'password') => Math.max(...tries.map(person => person[column].length));
+  const [names, passwords] = [width('userId'), width('password')];
+  const rows = tries.map(({ userId, password, tryThis }) => `  ${userId.padEnd(names)}  ${password.padEnd(passwords)}  ${tryThis}`);
   return [
     '',
     `The Services Portal demo is ready: ${origin}/`,

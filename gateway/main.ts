@@ -1,10 +1,11 @@
 import closeWithGrace from 'close-with-grace';
-import { signInAddressOf } from '#config/catalogue.ts';
 import { readCatalogue } from '#config/catalogue-file.ts';
+import { OperatorFault } from '#config/operator-fault.ts';
 import { readSettings, type Settings } from '#config/settings.ts';
 import { smtpTransport } from '#notify/email.ts';
+import { letterheadOf } from '#notify/letter.ts';
 import { twilioTransport } from '#notify/text.ts';
-import { startWorker } from '#notify/worker.ts';
+import { startWorker, type Worker } from '#notify/worker.ts';
 import { startTimedWork } from '#store/jobs.ts';
 import { buildApp } from './app.ts';
 import { openInstallation } from './installation.ts';
@@ -22,57 +23,49 @@ try {
 }
 
 async function start(settings: Settings): Promise<void> {
-  const demo = settings.catalogue === null ? await (await import('./demo.ts')).prepareDemo(settings, now) : null;
-  const catalogue = demo?.catalogue ?? readCatalogue(settings.catalogue!);
+  const { demo, catalogue } = await whatToServe(settings);
   let report = (error: unknown) => console.error(error);
   const installation = await openInstallation(settings, { kind: demo ? 'demo' : 'real', onError: error => report(error) });
   const { store, feed, keys } = installation;
   const settled = await demo?.settle(store, createHashing());
 
-  let deliverSoon = () => {};
-  const app = await buildApp({
-    ...{ settings, catalogue, store, feed, keys, now },
-    directory: demo?.directory ?? null,
-    deliverSoon: () => deliverSoon(),
-    ...settled?.pages,
-  });
+  let worker: Worker | null = null;
+  const deliverSoon = () => void worker?.deliverNow();
+  const directory = demo?.directory ?? null;
+  const app = await buildApp({ settings, catalogue, store, feed, keys, directory, deliverSoon, now, ...settled?.pages });
   report = error => app.log.error({ err: error }, 'background work failed');
-  const worker = startWorker({
-    ...{ store, now, sealKeys: keys.unseal, everyMs: OUTBOX_EVERY_MS, log: app.log },
-    transports: settled?.transports ?? realTransports(settings),
-    letterhead: { brand: catalogue.brand, portal: catalogue.portal, signInAddress: signInAddressOf(catalogue), wording: settings.wording },
-  });
-  const timedWork = startTimedWork(store, {
-    ...{ now, longestSessionMs: settings.absoluteHours * 3_600_000 },
-    onError: error => report(error),
-  });
-  deliverSoon = () => void worker.deliverNow();
+  const transports = settled?.transports ?? realTransports(settings);
+  const letterhead = letterheadOf(catalogue, settings.wording);
+  worker = startWorker({ store, transports, letterhead, sealKeys: keys.unseal, now, everyMs: OUTBOX_EVERY_MS, log: app.log });
+  const timedWork = startTimedWork(store, { now, longestSessionMs: settings.absoluteHours * 3_600_000, onError: report });
+  const running = [app, worker, timedWork, installation, ...(demo ? [demo] : [])];
   closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
     if (err) app.log.error({ err }, 'stopping after an unexpected failure');
-    await app.close();
-    await worker.close();
-    await timedWork.close();
-    await installation.close();
-    await demo?.close();
+    for (const one of running) await one.close();
   });
 
   await app.listen({ port: settings.port, host: settings.host });
-  console.log(
-    demo
-      ? (await import('./demo.ts')).demoWelcome(catalogue.portal.origin)
-      : `The Services Portal is ready for ${catalogue.portal.origin}/`,
-  );
+  console.log(demo ? demo.welcome : `The Services Portal is ready for ${catalogue.portal.origin}/`);
+}
+
+/** The catalogue of the settings; without one the demo, whose code is loaded only then. */
+async function whatToServe(settings: Settings) {
+  if (settings.catalogue !== null) return { demo: null, catalogue: readCatalogue(settings.catalogue) };
+  const { prepareDemo } = await import('./demo.ts');
+  const demo = await prepareDemo(settings, now);
+  return { demo, catalogue: demo.catalogue };
 }
 
 function realTransports({ smtpUrl, mailFrom, twilio }: Settings) {
   return { email: smtpUrl ? smtpTransport(smtpUrl, mailFrom) : null, text: twilio ? twilioTransport(twilio) : null };
 }
 
-/** Faults of the surroundings say in a sentence what to do; anything else is ours, and its stack is what helps. */
+/** What can be mended is said in a sentence; anything else is ours, and its stack is what helps. */
 function sentenceOf(error: unknown): string {
+  if (error instanceof OperatorFault) return error.message;
   if (!(error instanceof Error)) return String(error);
-  const { code, port } = error as Error & { code?: string; port?: number };
+  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
   if (code === 'EADDRINUSE') return `Port ${port} is already in use: stop the other program, or set PORT to another number.`;
   if (code === 'EACCES' && port !== undefined) return `This user may not listen on port ${port}: set PORT to a number above 1023.`;
-  return /Fault$/.test(error.name) ? error.message : (error.stack ?? error.message);
+  return error.stack ?? error.message;
 }

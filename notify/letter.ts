@@ -1,3 +1,5 @@
+import { type Catalogue, signInAddressOf } from '#config/catalogue.ts';
+
 /** What a message needs to know about the council that sends it; config's Brand fits `brand`. */
 export type Letterhead = {
   brand: {
@@ -13,6 +15,12 @@ export type Letterhead = {
   signInAddress: string;
   wording: 'specific' | 'generic';
 };
+
+/** The letterhead of an installation. */
+export function letterheadOf(catalogue: Catalogue, wording: Letterhead['wording']): Letterhead {
+  const { brand, portal } = catalogue;
+  return { brand, portal, signInAddress: signInAddressOf(catalogue), wording };
+}
 
 export type Block =
   | { kind: 'paragraph' | 'heading'; text: string }

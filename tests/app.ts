@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { request as send } from 'undici';
-import { type Catalogue, signInAddressOf } from '#config/catalogue.ts';
+import type { Catalogue } from '#config/catalogue.ts';
 import { readSettings, type Settings } from '#config/settings.ts';
 import { buildApp } from '#gateway/app.ts';
 import { prepareDemo } from '#gateway/demo.ts';
 import type { AppDeps } from '#gateway/deps.ts';
 import { type Installation, openInstallation } from '#gateway/installation.ts';
 import { createHashing } from '#gateway/sign-in/hashing.ts';
+import { letterheadOf } from '#notify/letter.ts';
 import { startWorker, type Worker } from '#notify/worker.ts';
 import type { Store } from '#store/database.ts';
 
@@ -51,8 +52,8 @@ export async function startApp({ env = {}, change = deps => deps }: TestOptions 
   let worker: Worker | null = null;
   const deliverSoon = () => void worker?.deliverNow();
   const app = await buildApp(change({ settings, catalogue, store, feed, keys, directory, deliverSoon, now, log, ...pages }));
-  const { brand, portal } = catalogue;
-  const letterhead = { brand, portal, signInAddress: signInAddressOf(catalogue), wording: settings.wording };
+  const { portal } = catalogue;
+  const letterhead = letterheadOf(catalogue, settings.wording);
   worker = startWorker({ store, transports, letterhead, sealKeys: keys.unseal, now, everyMs: 60_000, log: app.log });
   await app.listen({ port: settings.port, host: '127.0.0.1' });
 
