@@ -1,18 +1,22 @@
-// Node below 24 cannot even read the TypeScript sources ("Unknown file extension .ts"), so this plain file looks first
-// and then hands over to the program named on the command line, with the settings of a `.env` file where there is one.
-import { existsSync } from 'node:fs';
+// Node below 24 cannot even read the TypeScript sources ("Unknown file extension .ts"), and below 26 has no Temporal. So this plain
+// file looks first, and then hands over to the program named on the command line, with the settings of a `.env` file where there is one.
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const [major] = process.versions.node.split('.');
-if (Number(major) < 24) {
+if (Number(major) < 26) {
   console.error(
-    `This needs Node 24 or newer, and this is Node ${process.versions.node}: run it through npm (for example \`npm start\`), which uses the Node that \`npm ci\` installed.`,
+    `This needs Node 26 or newer, and this is Node ${process.versions.node}: run \`npm ci\`, which brings the right one, and then start it through npm (for example \`npm start\`).`,
   );
   process.exit(1);
 }
-// What is set already wins over the file.
-if (existsSync('.env')) process.loadEnvFile('.env');
+const { takeEnvFile } = await import('./env-file.ts');
+try {
+  for (const sentence of takeEnvFile('.env', process.env)) console.error(sentence);
+} catch {
+  console.error('The file .env cannot be read: make it readable for this user, or remove it and set the settings in the environment.');
+  process.exit(1);
+}
 const program = process.argv[2];
 process.argv.splice(1, 2, program);
 await import(pathToFileURL(resolve(program)).href);

@@ -24,7 +24,7 @@ function expectSentence({ code, err }: Ended, sentence: RegExp): void {
   expect(code).toBe(1);
 }
 
-const oldNode = /^This needs Node 24 or newer, and this is Node (?:1\d|2[0-3])\.\d+\.\d+: run it through npm .*\.\n$/;
+const oldNode = /^This needs Node 26 or newer, and this is Node (?:1\d|2[0-5])\.\d+\.\d+: run `npm ci`, .* through npm .*\.\n$/;
 
 test('a Node that is too old says so before it meets the first TypeScript', async () => {
   // The pinned Node under an older one's name: it does what the guard lets it, whatever is installed here.
@@ -83,9 +83,9 @@ test('every wrong setting is named at once', async () => {
   for (const name of ['PORT', 'LOG_LEVEL', 'SESSION_IDLE_MINUTES']) expect(err).toContain(`\n  ${name}: `);
 });
 
-/** A Node below 24 on this machine, if it has one. */
+/** A Node below 26 on this machine, if it has one. */
 function olderNode(): string | null {
   const folders = ['/usr/bin', '/usr/local/bin', ...(process.env.PATH ?? '').split(delimiter)];
   const found = folders.map(folder => join(folder, 'node')).filter(node => existsSync(node));
-  return found.find(node => Number(/^v(\d+)\./.exec(execFileSync(node, ['--version'], { encoding: 'utf8' }))?.[1]) < 24) ?? null;
+  return found.find(node => Number(/^v(\d+)\./.exec(execFileSync(node, ['--version'], { encoding: 'utf8' }))?.[1]) < 26) ?? null;
 }
