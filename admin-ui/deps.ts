@@ -14,8 +14,8 @@ export type AdminDeps = {
   now: () => number;
   /** `code` keys the hashes of security codes, `seal` encrypts codes and links that wait in the outbox; 32 bytes each. */
   keys: { code: Buffer; seal: Buffer };
-  /** Where the portal lives, such as https://portal.example.gov.uk; links in messages start with it. */
-  portalOrigin: string;
+  /** The whole address at which a password is chosen with the token of a one-time link. */
+  setPasswordAddress(token: string): string;
   /** Tells the outbox worker that something waits; must not throw and is not awaited. */
   deliverSoon(): void;
   /** The one validator of return addresses, for the portal's own pages: a local path, or "/" for anything else. */

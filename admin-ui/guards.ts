@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { organisation as organisationById } from '#store/organisations.ts';
+import { administratorNames } from '#store/rights.ts';
 import type { OrganisationRow } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
 import { parseId, withReturn } from './addresses.ts';
 import type { AdminDeps } from './deps.ts';
-import { administratorNames } from './letters.ts';
 import { freshSince, keepFresh } from './step-up.ts';
 
 declare module 'fastify' {

@@ -1,4 +1,5 @@
 import type { AdminDeps } from '#admin-ui/deps.ts';
+import { setPasswordAddress, signInAddress } from './addresses.ts';
 import type { Answers } from './answers.ts';
 import type { ReturnAddresses } from './return-address.ts';
 
@@ -12,12 +13,12 @@ export function administrationDeps(given: AdministrationDeps): AdminDeps {
   const { catalogue, returnAddress, answers } = given;
   return {
     ...given,
-    portalOrigin: catalogue.portal.origin,
+    setPasswordAddress: token => setPasswordAddress(catalogue.portal.origin, token),
     returnPath: input => {
       const address = returnAddress(input);
       return address?.portal ? address.path : '/';
     },
-    signInAddress: path => `/sign-in?${new URLSearchParams({ return: path })}`,
+    signInAddress,
     problem: answers.problem,
   };
 }

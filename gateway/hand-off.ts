@@ -6,6 +6,7 @@ import type { Store } from '#store/database.ts';
 import { addHandoff, meantPath, takeHandoff } from '#store/handoff.ts';
 import { addToken } from '#store/sessions.ts';
 import { hashToken, newToken } from '#store/tokens.ts';
+import { signInAddress } from './addresses.ts';
 import type { Answers } from './answers.ts';
 import type { Cookies } from './cookies.ts';
 import type { ReturnAddresses } from './return-address.ts';
@@ -45,7 +46,7 @@ export function addPortalHandOff(portal: FastifyInstance, deps: HandOffDeps): vo
     const query = portalQuery.safeParse(request.query);
     const to = query.success ? deps.returnAddress(query.data.to) : null;
     if (!query.success || !to || to.portal) return deps.answers.problem(request, reply, 'bad-request');
-    if (!request.visitor) return reply.redirect(`/sign-in?${new URLSearchParams({ return: request.url })}`, 302);
+    if (!request.visitor) return reply.redirect(signInAddress(request.url), 302);
 
     const code = await addHandoff(deps.store.db, {
       session: request.visitor.sessionId,

@@ -51,6 +51,11 @@ export async function servicesOf(db: Reader, organisation: number, now: number):
   return rows.map(row => serviceOf(row.v0)).sort();
 }
 
+/** The same people by name alone: whom to ask. */
+export async function administratorNames(db: Reader, organisation: number, now: number): Promise<string[]> {
+  return (await administratorsOf(db, organisation, now)).map(fullName);
+}
+
 /** The council's operators, by name, deactivated ones too. */
 export async function councilOperators(db: Reader): Promise<PersonRow[]> {
   const rows = await db

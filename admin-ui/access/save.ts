@@ -1,11 +1,12 @@
+import { tell } from '#notify/tell.ts';
 import { append } from '#store/activity.ts';
 import type { Change } from '#store/database.ts';
 import { moveVersion } from '#store/memberships.ts';
+import { administratorNames } from '#store/rights.ts';
 import { appointAdministrator, dismissAdministrator, grant, revokeGrant } from '#store/rules.ts';
 import type { OrganisationRow } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
 import type { AdminDeps } from '../deps.ts';
-import { administratorNames, tell } from '../letters.ts';
 import { isLastAdministrator } from '../standing.ts';
 import { authorOf, entryOf } from '../subject.ts';
 import { administratorName, type Difference, differenceOf, isNothing } from './difference.ts';

@@ -1,3 +1,4 @@
+import { tell } from '#notify/tell.ts';
 import { append } from '#store/activity.ts';
 import type { Change } from '#store/database.ts';
 import { addIdentity, identitiesOf } from '#store/identities.ts';
@@ -5,10 +6,10 @@ import { addLink } from '#store/links.ts';
 import { addMembership } from '#store/memberships.ts';
 import { subjectKey } from '#store/names.ts';
 import { addPerson, findByIdentity, person as personById } from '#store/people.ts';
+import { administratorNames } from '#store/rights.ts';
 import type { OrganisationRow, PersonRow, Reader } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
 import type { AdminDeps } from '../deps.ts';
-import { administratorNames, tell } from '../letters.ts';
 import { askWithin } from '../standing.ts';
 import { authorOf, entryOf } from '../subject.ts';
 import type { Details } from './form.ts';
@@ -105,7 +106,7 @@ async function sendLetter(tx: Change, deps: AdminDeps, invitation: Invitation, p
   const expiresAt = written.now + deps.settings.invitationDays * dayMs;
   const token = await addLink(tx, { person: person.id, purpose: 'invitation', expiresAt, now: written.now });
   await append(tx, { ...entryOf(visitor, organisation, person, written.now), kind: 'link-made', data: { purpose: 'invitation' } });
-  const link = { key: deps.keys.seal, address: `${deps.portalOrigin}/set-password?token=${token}`, expiresAt };
+  const link = { key: deps.keys.seal, address: deps.setPasswordAddress(token), expiresAt };
   const data = { organisation: organisation.name, by, userId: details.email, linkExpiresAt: expiresAt };
   await tell(tx, person, 'invitation', data, { ...written, link });
 }

@@ -1,8 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { tell } from '#notify/tell.ts';
 import { append } from '#store/activity.ts';
 import type { Change } from '#store/database.ts';
 import { fullName } from '#store/names.ts';
 import { setSecurityPhone } from '#store/people.ts';
+import { administratorNames } from '#store/rights.ts';
 import { endCodes } from '#store/security-codes.ts';
 import { forgetAdminSeen } from '#store/step-up.ts';
 import type { OrganisationRow, PersonRow } from '#store/tables.ts';
@@ -10,7 +12,6 @@ import type { Visitor } from '#views/visitor.ts';
 import { hubAddress, peopleAddress, personIn, phoneDeletionAddress } from '../addresses.ts';
 import type { AdminDeps } from '../deps.ts';
 import { administered, refuseDismissed, visitorOf } from '../guards.ts';
-import { administratorNames, tell } from '../letters.ts';
 import { endingOf } from '../security-phone/phone-number.ts';
 import { askWithin } from '../standing.ts';
 import { authorOf, entryOf, memberOf } from '../subject.ts';

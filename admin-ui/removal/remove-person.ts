@@ -1,13 +1,13 @@
+import { tell } from '#notify/tell.ts';
 import { append } from '#store/activity.ts';
 import type { Change } from '#store/database.ts';
 import { cancelLinks } from '#store/links.ts';
 import { removeMembership } from '#store/memberships.ts';
-import { grantsOf } from '#store/rights.ts';
+import { administratorNames, grantsOf } from '#store/rights.ts';
 import { endSessions } from '#store/sessions.ts';
 import type { OrganisationRow, PersonRow } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
 import type { AdminDeps } from '../deps.ts';
-import { administratorNames, tell } from '../letters.ts';
 import { askWithin, isLastAdministrator } from '../standing.ts';
 import { authorOf, entryOf, memberOf } from '../subject.ts';
 import { forgetPhone } from './phone-deletion.ts';

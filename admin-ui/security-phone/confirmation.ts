@@ -1,13 +1,14 @@
+import { tell } from '#notify/tell.ts';
 import { append } from '#store/activity.ts';
 import type { Change } from '#store/database.ts';
 import { fullName } from '#store/names.ts';
 import { person as personById, setSecurityPhone } from '#store/people.ts';
+import { administratorNames } from '#store/rights.ts';
 import { numberBeingRegistered, takeCode } from '#store/security-codes.ts';
 import { setAdminSeen } from '#store/step-up.ts';
 import type { PersonRow } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
 import type { AdminDeps } from '../deps.ts';
-import { administratorNames, tell } from '../letters.ts';
 import { freshSince } from '../step-up.ts';
 import { limitsOf, purposeFor, type Sent, sendCode } from './codes.ts';
 import { endingOf } from './phone-number.ts';

@@ -4,6 +4,7 @@ import { append } from '#store/activity.ts';
 import type { Change } from '#store/database.ts';
 import { identitiesOf } from '#store/identities.ts';
 import { addLink, cancelLinks } from '#store/links.ts';
+import { setPasswordAddress } from '../addresses.ts';
 
 /** A one-time link that a person hands over, where no e-mail would bring it. */
 export type HandedLink = { address: string; expiresAt: number; purpose: 'invitation' | 'reset' };
@@ -22,7 +23,7 @@ export async function makeLink(tx: Change, { person, settings, origin, now }: Ma
   const expiresAt = now + lifeMs;
   const token = await addLink(tx, { person, purpose, expiresAt, now });
   await append(tx, { at: now, kind: 'link-made', person, data: { purpose } });
-  return { address: `${origin}/set-password?token=${token}`, expiresAt, purpose };
+  return { address: setPasswordAddress(origin, token), expiresAt, purpose };
 }
 
 /** How the link is printed: it is shown this once and kept nowhere. */

@@ -1,6 +1,7 @@
 import { applyImport, planImport } from '#store/import-people.ts';
 import { type ImportOutcome, type ImportResult, type ImportRow, trimRow } from '#store/import-rows.ts';
 import { fullName } from '#store/names.ts';
+import { setPasswordAddress } from '../addresses.ts';
 import { loadKeys } from '../keys.ts';
 import { type Command, type Exit, exits, readArguments, type Surroundings } from './command.ts';
 import { makeLink, sayLink } from './handing-over.ts';
@@ -30,7 +31,7 @@ function apply({ store, settings, catalogue }: Workplace, { rows }: PeopleFile, 
     now,
     firstRow,
     sealKey: loadKeys(settings).seal,
-    linkAddress: settings.smtpUrl === null ? null : token => `${catalogue.portal.origin}/set-password?token=${token}`,
+    linkAddress: settings.smtpUrl === null ? null : token => setPasswordAddress(catalogue.portal.origin, token),
     invitationMs: settings.invitationDays * 86_400_000,
   });
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { signInAddress } from '../addresses.ts';
 import type { Answers } from '../answers.ts';
 import { addHelp } from './help.ts';
 import { addOrganisationSwitch, type OrganisationSwitchDeps } from './organisation.ts';
@@ -14,8 +15,7 @@ export function addPortalPages(portal: FastifyInstance, deps: PortalDeps): void 
       route.config = { ...route.config, rule: 'signed-in' };
     });
     scope.addHook('onRequest', async (request, reply) => {
-      if (!request.visitor)
-        return reply.redirect(request.url === '/' ? '/sign-in' : `/sign-in?${new URLSearchParams({ return: request.url })}`, 302);
+      if (!request.visitor) return reply.redirect(signInAddress(request.url), 302);
     });
     addServices(scope, deps);
     addOrganisationSwitch(scope, deps);

@@ -2,8 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { type Catalogue, opensAt, type Service, serviceIsLive } from '#config/catalogue.ts';
 import type { Policies } from '#policies/policies.ts';
 import type { Store } from '#store/database.ts';
-import { fullName } from '#store/names.ts';
-import { administratorsOf, grantsOf, servicesOf } from '#store/rights.ts';
+import { administratorNames, grantsOf, servicesOf } from '#store/rights.ts';
 import type { Visitor } from '#views/visitor.ts';
 
 export type ServicesDeps = { catalogue: Catalogue; policies: Policies; store: Store; now: () => number };
@@ -13,7 +12,7 @@ export function addServices(portal: FastifyInstance, deps: ServicesDeps): void {
   portal.get('/', async (request, reply) => {
     const visitor = request.visitor!;
     const organisation = visitor.organisation;
-    const administrators = organisation ? (await administratorsOf(deps.store.db, organisation.id, deps.now())).map(fullName) : [];
+    const administrators = organisation ? await administratorNames(deps.store.db, organisation.id, deps.now()) : [];
     const givers = visitor.administers ? null : administrators;
     const { mine, others } = organisation ? await tilesOf(deps, visitor, organisation.id, givers) : { mine: [], others: [] };
     return reply.page('gateway/portal/services', {

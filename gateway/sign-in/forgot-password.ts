@@ -3,14 +3,15 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Catalogue } from '#config/catalogue.ts';
 import type { Settings } from '#config/settings.ts';
+import { tell } from '#notify/tell.ts';
 import { append } from '#store/activity.ts';
 import { addAttempt, countAttempts } from '#store/attempts.ts';
 import type { Store } from '#store/database.ts';
 import { findIdentity } from '#store/identities.ts';
 import { addLink } from '#store/links.ts';
 import { subjectKey } from '#store/names.ts';
-import { enqueue } from '#store/outbox.ts';
 import { person } from '#store/people.ts';
+import { setPasswordAddress } from '../addresses.ts';
 
 /** Forgotten passwords: each kind of account is told who can help; only registered e-mail addresses get a link from here. */
 export type ForgotPasswordDeps = {
@@ -82,17 +83,8 @@ async function sendLink(deps: ForgotPasswordDeps, email: string, address: string
   await store.change(async tx => {
     const token = await addLink(tx, { person: owner.id, purpose: 'reset', now: at, expiresAt });
     const activity = await append(tx, { kind: 'link-made', at, actor: owner.id, person: owner.id, data: { purpose: 'reset', address } });
-    await enqueue(tx, {
-      channel: 'email',
-      recipient: owner.email!,
-      template: 'password-reset',
-      data: { userId: identity.subject, linkExpiresAt: expiresAt },
-      secrets: { key: deps.keys.seal, values: { link: `${deps.catalogue.portal.origin}/set-password?token=${token}` } },
-      person: owner.id,
-      activity,
-      expiresAt,
-      now: at,
-    });
+    const link = { key: deps.keys.seal, address: setPasswordAddress(deps.catalogue.portal.origin, token), expiresAt };
+    await tell(tx, owner, 'password-reset', { userId: identity.subject, linkExpiresAt: expiresAt }, { activity, now: at, link });
   });
   deps.deliverSoon();
 }

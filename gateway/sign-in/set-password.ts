@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { tell } from '#notify/tell.ts';
 import { append } from '#store/activity.ts';
 import type { Store } from '#store/database.ts';
 import { setPassword } from '#store/identities.ts';
 import { findLink, linkIsLive, takeLink } from '#store/links.ts';
-import { enqueue } from '#store/outbox.ts';
 import { person } from '#store/people.ts';
 import { endSessions } from '#store/sessions.ts';
 import type { LinkPurpose, PersonRow } from '#store/tables.ts';
@@ -67,17 +67,7 @@ async function changePassword(
     if (taken !== owner.id || !(await setPassword(tx, owner.id, passwordHash, at))) return false;
     const activity = await append(tx, { kind: 'password-set', at, actor: owner.id, person: owner.id, data: { purpose } });
     await endSessions(tx, { person: owner.id }, { reason: 'password-set', by: owner.id, now: at });
-    if (owner.email) {
-      await enqueue(tx, {
-        channel: 'email',
-        recipient: owner.email,
-        template: 'password-changed',
-        data: { at },
-        person: owner.id,
-        activity,
-        now: at,
-      });
-    }
+    await tell(tx, owner, 'password-changed', { at }, { activity, now: at });
     return true;
   });
 }

@@ -27,8 +27,9 @@ const settings = {
 
 /** What the changes ask for; the screens' own needs are not among it. */
 function depsOf(store: Store): AdminDeps {
-  const given = { store, catalogue, settings, now: () => start, keys: { code: key, seal: key }, portalOrigin: 'https://portal.example' };
-  return given as Partial<AdminDeps> as AdminDeps;
+  const given = { store, catalogue, settings, now: () => start, keys: { code: key, seal: key } };
+  const setPasswordAddress = (token: string) => `https://portal.example/set-password?token=${token}`;
+  return { ...given, setPasswordAddress } as Partial<AdminDeps> as AdminDeps;
 }
 
 async function begin(store: Store) {
