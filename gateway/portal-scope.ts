@@ -46,7 +46,7 @@ export async function addPortal(app: FastifyInstance, deps: PortalScopeDeps): Pr
       if (request.routeOptions.config.rule === 'asset') return;
       request.signedIn = await deps.sessions.read(request.headers.cookie, deps.catalogue.portal.host);
       if (!request.signedIn) return;
-      if (!deps.rightsAreFresh()) return deps.answers.problem(request, reply.header('retry-after', '5'), 'rights-not-known');
+      if (!deps.rightsAreFresh()) return deps.answers.problem(request, reply, 'rights-not-known');
       request.visitor = await visitorOf(deps, request.signedIn);
     });
     scope.addHook('onRequest', async (request, reply) => {

@@ -1,3 +1,5 @@
+export type Problem = { status: number; title: string; lines: readonly string[]; retryAfterSeconds?: number };
+
 /** Everything that can go wrong with a request, in one list: status, what the person reads, and the code the log and programs see. */
 export const problems = {
   'bad-request': {
@@ -49,6 +51,7 @@ export const problems = {
     status: 503,
     title: 'Sorry, we cannot check your access right now',
     lines: ['We do not let anybody in while we cannot be sure of their access.', 'Try again in a minute.'],
+    retryAfterSeconds: 5,
   },
   'upstream-unreachable': {
     status: 502,
@@ -65,6 +68,6 @@ export const problems = {
     title: 'This service is taking too long to answer',
     lines: ['You are allowed to use it, but its website did not answer in time.', 'Try again in a few minutes.'],
   },
-} as const satisfies Record<string, { status: number; title: string; lines: readonly string[] }>;
+} as const satisfies Record<string, Problem>;
 
 export type ProblemCode = keyof typeof problems;
