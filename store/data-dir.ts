@@ -1,5 +1,5 @@
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { OperatorFault } from '#config/operator-fault.ts';
 import { isBusy } from './sqlite-busy.ts';
@@ -11,15 +11,45 @@ export class DataDirFault extends OperatorFault {
 const cannotBeWritten = (dir: string): DataDirFault =>
   new DataDirFault(`The folder ${dir} cannot be written: make it writable for this user, or set DATA_DIR to another folder.`);
 
-/** Throws DataDirFault when the folder is there and cannot be written. */
+// What a gateway or a command may have left there. A backup or a note beside them may belong to whom it likes.
+const ours = /^(?:portal\.sqlite(?:-wal|-shm)?|session\.key|gateway\.lock(?:-journal)?|outbox\.jsonl)$/;
+
+/** Throws DataDirFault when this user cannot write the folder, or what is in it, or could not make it. */
 export function checkDataDir(dir: string): void {
-  if (!existsSync(dir)) return;
-  try {
-    // A file may be writable too, but nothing is in it, not even itself.
-    accessSync(`${dir}/.`, constants.W_OK | constants.X_OK);
-  } catch {
-    throw cannotBeWritten(dir);
+  if (!existsSync(dir)) {
+    // existsSync takes what may not be looked into for missing, so the folder above it is the one to ask.
+    if (!mayWrite(nearestThere(dir))) throw cannotBeWritten(dir);
+    return;
   }
+  // A file may be writable too, but nothing is in it, not even itself.
+  if (!mayWrite(`${dir}/.`)) throw cannotBeWritten(dir);
+  for (const name of readdirSync(dir)) if (ours.test(name)) checkFile(dir, join(dir, name));
+}
+
+/** After a command run as root, the folder may be the gateway's and a file in it not. */
+function checkFile(dir: string, file: string): void {
+  try {
+    accessSync(file, constants.R_OK | constants.W_OK);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw new DataDirFault(
+      `The file ${file} belongs to another user: give the folder to the user that the gateway runs as (chown -R <user> ${dir}), and run every command as that user.`,
+    );
+  }
+}
+
+function mayWrite(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function nearestThere(dir: string): string {
+  const above = dirname(resolve(dir));
+  return existsSync(above) || above === dirname(above) ? `${above}/.` : nearestThere(above);
 }
 
 /** Makes the folder if need be, for this user alone. Throws DataDirFault when that cannot be done. */

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { isBusy } from './sqlite-busy.ts';
@@ -8,7 +9,10 @@ import type { SqliteAnswer, SqliteQuestion } from './sqlite-thread.ts';
 const port = parentPort;
 if (!port) throw new Error('store/sqlite-worker.ts runs as a worker thread only');
 const patienceMs = 5000;
-const database = new DatabaseSync((workerData as { file: string }).file, { timeout: patienceMs, enableForeignKeyConstraints: true });
+const { file } = workerData as { file: string };
+// SQLite would let every user of the machine read it. The files that it puts beside it take over its mode.
+closeSync(openSync(file, 'a', 0o600));
+const database = new DatabaseSync(file, { timeout: patienceMs, enableForeignKeyConstraints: true });
 useWriteAheadLog();
 database.exec('pragma synchronous=full');
 
