@@ -1,5 +1,6 @@
 import { Kysely, PostgresAdapter, sql, type Transaction } from 'kysely';
 import { migrate } from './migrations.ts';
+import { asOpeningFault } from './opening-fault.ts';
 import { postgresDialect } from './postgres.ts';
 import { sqliteDialect } from './sqlite.ts';
 import type { Reader, Tables } from './tables.ts';
@@ -22,7 +23,7 @@ export type Store = {
 const changeLock = 7_345_190_226;
 
 /**
- * Opens the SQLite file or the PostgreSQL database and brings its tables up to date.
+ * Opens the SQLite file or the PostgreSQL database and brings its tables up to date. Throws OpeningFault when it cannot be had.
  * `change` runs one transaction that takes the one lock of all writers first; once it is committed it awaits `onChanged`.
  * A fault of `onChanged` goes to `onError` only, because the change has been made by then.
  */
@@ -33,7 +34,7 @@ export async function openStore(place: Place, { onChanged, onError = () => {} }:
     await migrate(db, kind);
   } catch (error) {
     await db.destroy().catch(onError);
-    throw error;
+    throw asOpeningFault(error, place);
   }
   const lock = (tx: Change) => sql`select pg_advisory_xact_lock(${sql.lit(changeLock)})`.execute(tx);
   return {

@@ -8,6 +8,7 @@ import { afterAll, expect, test } from 'vitest';
 import { DataDirFault, lockDataDir } from '#store/data-dir.ts';
 import { openStore } from '#store/database.ts';
 import { foldName, subjectKey } from '#store/names.ts';
+import { asOpeningFault, OpeningFault } from '#store/opening-fault.ts';
 import { addOrganisation } from '#store/organisations.ts';
 import { SealBroken, seal, unseal } from '#store/sealing.ts';
 import { connectSqlite } from '#store/sqlite-thread.ts';
@@ -74,11 +75,6 @@ test('what was asked of a database thread that has ended is answered with a faul
   expect(await Promise.all(answers)).toHaveLength(3);
 });
 
-test('a file that is no database is refused when it is opened', async () => {
-  writeFileSync(join(dir, 'no.sqlite'), 'This is a text, and a long one, not a database at all.'.repeat(100));
-  await expect(openStore({ file: join(dir, 'no.sqlite') })).rejects.toThrow(/not a database/);
-});
-
 test('two stores on one file wait for each other’s changes', async () => {
   const file = join(dir, 'two.sqlite');
   const [one, two] = await Promise.all([openStore({ file }), openStore({ file })]);
@@ -114,4 +110,14 @@ test('a folder that cannot be made or written is one clear sentence', async () =
   writeFileSync(file, '');
   expect(() => lockDataDir(join(file, 'data'))).toThrow(/^The folder .* cannot be written: make it writable .*\.$/);
   chmodSync(file, 0o600);
+});
+
+test('a file that is no database is one clear sentence, and anything of ours keeps its stack', async () => {
+  const file = join(dir, 'garbage.sqlite');
+  writeFileSync(file, 'not a database, whatever its name says, for longer than its header would be'.repeat(9));
+  await expect(openStore({ file })).rejects.toThrow(OpeningFault);
+  await expect(openStore({ file })).rejects.toThrow(/^The file .*garbage\.sqlite is damaged or no database of ours: .* DATA_DIR .*\.$/);
+  const ours = new TypeError('a mistake in a migration');
+  expect(asOpeningFault(ours, { file })).toBe(ours);
+  expect(asOpeningFault(ours, { url: 'postgres://db/portal' })).toBe(ours);
 });

@@ -2,8 +2,10 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSettings } from '#config/settings.ts';
 import { InstallationFault, openFor } from '#gateway/installation.ts';
+import { openStore } from '#store/database.ts';
+import { OpeningFault } from '#store/opening-fault.ts';
 import { emptyPlace, portal } from '#tests/command-line-steps.ts';
-import { type Postgres, startPostgres } from '#tests/servers.ts';
+import { freePort, type Postgres, startPostgres } from '#tests/servers.ts';
 
 let postgres: Postgres;
 beforeAll(async () => {
@@ -37,4 +39,23 @@ describe.each(['SQLite', 'PostgreSQL'])('data of the other kind of installation 
     expect(sentence).not.toMatch(/to-hide/);
     rmSync(place.dir, { recursive: true });
   });
+});
+
+test('a PostgreSQL that cannot be had says why in one sentence, without the password', async () => {
+  const there = new URL(withPasswords(await postgres.freshDatabase()));
+  const wrong = {
+    'database "nowhere" does not exist': Object.assign(new URL(there), { pathname: '/nowhere' }),
+    'role "nobody" does not exist': Object.assign(new URL(there), { username: 'nobody' }),
+    ECONNREFUSED: Object.assign(new URL(there), { port: String(await freePort()) }),
+  };
+  for (const [why, url] of Object.entries(wrong)) {
+    const fault = await openStore({ url: url.href }).catch((error: Error) => error);
+    expect(fault).toBeInstanceOf(OpeningFault);
+    expect(fault).toMatchObject({
+      message: expect.stringMatching(
+        new RegExp(`^(?:PostgreSQL refuses|The database cannot be reached) \\(${why}\\): check DATABASE_URL.*\\.$`),
+      ),
+    });
+    expect(String(fault)).not.toMatch(/to-hide/);
+  }
 });
