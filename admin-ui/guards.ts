@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { organisation as organisationById } from '#store/organisations.ts';
 import { administratorNames } from '#store/rights.ts';
 import type { OrganisationRow } from '#store/tables.ts';
-import type { Visitor } from '#views/visitor.ts';
+import { visitorOf } from '#views/visitor.ts';
 import { parseId, withReturn } from './addresses.ts';
 import type { AdminDeps } from './deps.ts';
 import { freshSince, keepFresh } from './step-up.ts';
@@ -56,12 +56,6 @@ export function guardCode(scope: FastifyInstance, deps: AdminDeps): void {
     if (since === null) return sendElsewhere(request, reply, withReturn('/security-code', placeOf(request)));
     await keepFresh(deps.store.db, sessionId, since, deps.now());
   });
-}
-
-/** Who is asking; the guards let nobody through without one. */
-export function visitorOf(request: FastifyRequest): Visitor {
-  if (!request.visitor) throw new Error('this page was reached without its guard');
-  return request.visitor;
 }
 
 /** The organisation whose administration this is; the guards let nobody through without one. */

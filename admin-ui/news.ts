@@ -4,10 +4,11 @@ import { fullName } from '#store/names.ts';
 import { person as personById } from '#store/people.ts';
 import type { PersonRow } from '#store/tables.ts';
 import type { Banner } from '#views/render.ts';
+import { visitorOf } from '#views/visitor.ts';
 import { sayRight } from './access/difference.ts';
 import { parseId } from './addresses.ts';
 import type { AdminDeps } from './deps.ts';
-import { administered, visitorOf } from './guards.ts';
+import { administered } from './guards.ts';
 
 const freshMs = 10 * 60_000;
 

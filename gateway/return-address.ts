@@ -5,7 +5,14 @@ import { splitTarget } from './canonical-path.ts';
  * The one validator of addresses to come back to after signing in. Accepts an absolute address on a host of the catalogue, or a
  * path on the portal; anything else gives null. What it returns was rebuilt from the parsed address, never the text it was given.
  */
-export type ReturnAddress = { href: string; host: string; path: string; portal: boolean };
+export type ReturnAddress = {
+  href: string;
+  host: string;
+  path: string;
+  portal: boolean;
+  /** What the portal redirects to: a path of its own, or a whole address elsewhere. */
+  location: string;
+};
 export type ReturnAddresses = (text: unknown) => ReturnAddress | null;
 
 const LONGEST = 4096;
@@ -31,6 +38,7 @@ export function createReturnAddresses(catalogue: Catalogue): ReturnAddresses {
     const place = origins.get(url.origin);
     if (!place || url.username || url.password || url.pathname.startsWith('//')) return null;
     const path = url.pathname + url.search;
-    return { href: url.origin + path, host: place.host, path, portal: place.portal };
+    const href = url.origin + path;
+    return { href, host: place.host, path, portal: place.portal, location: place.portal ? path : href };
   };
 }

@@ -1,3 +1,5 @@
+import type { FastifyRequest } from 'fastify';
+
 /** Who is looking at a portal page, as every template may show it. Set once per request by the gateway. */
 export type Visitor = {
   personId: number;
@@ -11,6 +13,12 @@ export type Visitor = {
   administers: boolean;
   councilOperator: boolean;
 };
+
+/** Who is asking, behind a guard that lets in nobody else. Throws where there is no such guard. */
+export function visitorOf(request: FastifyRequest): Visitor {
+  if (!request.visitor) throw new Error('this page was reached without its guard');
+  return request.visitor;
+}
 
 declare module 'fastify' {
   interface FastifyRequest {

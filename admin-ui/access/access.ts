@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { fieldOf } from '#views/forms.ts';
 import type { Banner } from '#views/render.ts';
+import { visitorOf } from '#views/visitor.ts';
 import { personAddress, personIn } from '../addresses.ts';
 import type { AdminDeps } from '../deps.ts';
-import { field } from '../fields.ts';
-import { administered, refuseDismissed, visitorOf } from '../guards.ts';
+import { administered, refuseDismissed } from '../guards.ts';
 import { readNews } from '../news.ts';
 import type { AccessForm } from './form.ts';
 import { type Saved, saveAccess } from './save.ts';
@@ -22,7 +23,7 @@ export function registerAccess(scope: FastifyInstance, deps: AdminDeps): void {
     const where = { organisation: organisation.id, person: person ?? 0, actor: visitorOf(request).personId, now: deps.now() };
     const state = person === null ? null : await accessState(deps.store.db, deps.catalogue, where);
     if (person === null || !state) return deps.problem(request, reply, 'not-found');
-    const saved = field.parse((request.query as { saved?: unknown }).saved);
+    const saved = fieldOf(request.query, 'saved');
     const banner = saved === 'none' ? unchanged : await readNews(deps, request, saved, person);
     return reply.page('admin-ui/access/manage-user-access', { ...boxesPage(organisation, state, null, []), banner });
   });

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { FieldError } from '#views/forms.ts';
-import { field, fieldOf, ticks } from '../fields.ts';
+import { type FieldError, field, fieldOf, ticks } from '#views/forms.ts';
 import { lastDay, readEndDate } from './end-date.ts';
 import type { AccessState, Offer } from './state.ts';
 

@@ -3,25 +3,26 @@ import { z } from 'zod';
 import { fullName } from '#store/names.ts';
 import { grantsByPerson, type RightsOfPerson, servicesOf } from '#store/rights.ts';
 import type { OrganisationRow } from '#store/tables.ts';
+import { field, longField } from '#views/forms.ts';
+import { visitorOf } from '#views/visitor.ts';
 import { hubAddress, peopleAddress, personAddress, phoneDeletionAddress, registrationAddress, removalAddress } from '../addresses.ts';
 import type { AdminDeps } from '../deps.ts';
-import { administered, visitorOf } from '../guards.ts';
+import { administered } from '../guards.ts';
 import { readNews } from '../news.ts';
 import { type ListedPerson, listPeople, type PeoplePage, pageSize } from './queries.ts';
 
 const longestSearch = 200;
 const shownServices = 3;
 
-const one = z.preprocess(value => (Array.isArray(value) ? value[0] : value), z.string().catch(''));
 const query = z.object({
-  q: one.transform(text =>
+  q: longField.transform(text =>
     text
       .replace(/\p{Cc}/gu, ' ')
       .trim()
       .slice(0, longestSearch),
   ),
-  page: one.transform(text => (/^[1-9]\d{0,5}$/.test(text) ? Number(text) : 1)),
-  saved: one,
+  page: field.transform(text => (/^[1-9]\d{0,5}$/.test(text) ? Number(text) : 1)),
+  saved: field,
 });
 
 /** Manage users: the people of an organisation, 25 to a page; the rows alone when htmx searches while somebody types. */
@@ -61,7 +62,7 @@ async function viewOf(deps: AdminDeps, request: FastifyRequest, organisation: Or
     count: sayCount(found, search),
     current: found.page,
     pages: found.pages,
-    pageQuery: `${address}?${new URLSearchParams(search ? { q: search } : {})}${search ? '&' : ''}page=`,
+    pageQuery: `${address}?${new URLSearchParams(search === '' ? { page: '' } : { q: search, page: '' })}`,
   };
 }
 

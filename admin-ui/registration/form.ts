@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { errorsOf, type FieldError } from '#views/forms.ts';
-import { field } from '../fields.ts';
+import { errorsOf, type FieldError, field } from '#views/forms.ts';
 import { isSharedAddress } from './shared-address.ts';
 
 const longestName = 100;

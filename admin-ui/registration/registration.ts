@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { fullName } from '#store/names.ts';
-import type { FieldError } from '#views/forms.ts';
+import { type FieldError, fieldOf } from '#views/forms.ts';
+import { visitorOf } from '#views/visitor.ts';
 import { hubAddress, peopleAddress, personAddress, registrationAddress } from '../addresses.ts';
 import type { AdminDeps } from '../deps.ts';
-import { fieldOf } from '../fields.ts';
-import { administered, refuseDismissed, visitorOf } from '../guards.ts';
+import { administered, refuseDismissed } from '../guards.ts';
 import { nothingTyped, readDetails, type Typed } from './form.ts';
 import { invite } from './invite.ts';
 

@@ -5,23 +5,22 @@ import { lastTextFailed } from '#store/outbox.ts';
 import { person as personById } from '#store/people.ts';
 import { numberBeingRegistered, pendingCode } from '#store/security-codes.ts';
 import type { PersonRow, Reader } from '#store/tables.ts';
-import type { FieldError } from '#views/forms.ts';
+import { type FieldError, field, fieldOf, longField } from '#views/forms.ts';
+import { visitorOf } from '#views/visitor.ts';
 import { hubAddress, withReturn } from '../addresses.ts';
 import type { AdminDeps } from '../deps.ts';
-import { field } from '../fields.ts';
-import { visitorOf } from '../guards.ts';
 import { freshSince } from '../step-up.ts';
 import { purposeFor, type Sent, sendCode } from './codes.ts';
 import { type Confirmation, confirmCode } from './confirmation.ts';
 import { endingOf } from './phone-number.ts';
 import { phoneCrumbs, sayTooMany } from './security-phone.ts';
 
-const form = z.object({ code: field, return: field });
+const form = z.object({ code: field, return: longField });
 
 /** The code sent by text message: asking for one, and entering it. Looking at the page sends nothing. */
 export function registerSecurityCode(scope: FastifyInstance, deps: AdminDeps): void {
   scope.get('/security-code', async (request, reply) => {
-    const place = placeAfter(deps, request, (request.query as { return?: unknown }).return);
+    const place = placeAfter(deps, request, fieldOf(request.query, 'return', longField));
     const since = await freshSince(deps.store.db, visitorOf(request).sessionId, deps);
     if (since !== null) return reply.redirect(place, 303);
     return show(deps, request, reply, place, []);
@@ -68,8 +67,8 @@ function say(result: Exclude<Confirmation, { outcome: 'right' | 'nothing-sent' }
 }
 
 /** Where the person wanted to go; the administration of the organisation they work in when nothing says where. */
-function placeAfter(deps: AdminDeps, request: FastifyRequest, asked: unknown): string {
-  const place = deps.returnPath(field.parse(asked));
+function placeAfter(deps: AdminDeps, request: FastifyRequest, asked: string): string {
+  const place = deps.returnPath(asked);
   const { administers, organisation } = visitorOf(request);
   return place === '/' && administers && organisation ? hubAddress(organisation.id) : place;
 }

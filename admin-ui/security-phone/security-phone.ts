@@ -2,22 +2,21 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { sayDay, sayTime } from '#config/calendar.ts';
 import { person as personById } from '#store/people.ts';
-import type { FieldError } from '#views/forms.ts';
+import { type FieldError, field, fieldOf, longField } from '#views/forms.ts';
+import { visitorOf } from '#views/visitor.ts';
 import { withReturn } from '../addresses.ts';
 import type { AdminDeps } from '../deps.ts';
-import { field } from '../fields.ts';
-import { visitorOf } from '../guards.ts';
 import { type Sent, sendCode } from './codes.ts';
 import { readMobileNumber } from './phone-number.ts';
 
 export const phoneCrumbs = [{ text: 'Your Services Portal account', href: '/' }, { text: 'Register secure number' }];
 
-const form = z.object({ phone: field, return: field });
+const form = z.object({ phone: field, return: longField });
 
 /** Setting up a security phone. Whoever has one cannot replace it here: that takes a code, or another administrator. */
 export function registerSecurityPhone(scope: FastifyInstance, deps: AdminDeps): void {
   scope.get('/security-phone', async (request, reply) => {
-    const place = deps.returnPath(field.parse((request.query as { return?: unknown }).return));
+    const place = deps.returnPath(fieldOf(request.query, 'return', longField));
     const person = await personById(deps.store.db, visitorOf(request).personId);
     if (person?.security_phone) return reply.redirect(withReturn('/security-code', place), 303);
     return show(reply, place, '', []);

@@ -3,14 +3,14 @@ import { type Catalogue, opensAt, type Service, serviceIsLive } from '#config/ca
 import type { Policies } from '#policies/policies.ts';
 import type { Store } from '#store/database.ts';
 import { administratorNames, grantsOf, servicesOf } from '#store/rights.ts';
-import type { Visitor } from '#views/visitor.ts';
+import { type Visitor, visitorOf } from '#views/visitor.ts';
 
 export type ServicesDeps = { catalogue: Catalogue; policies: Policies; store: Store; now: () => number };
 
 /** The account page: tools for administrators, and a tile for each service the person was given in this organisation. */
 export function addServices(portal: FastifyInstance, deps: ServicesDeps): void {
   portal.get('/', async (request, reply) => {
-    const visitor = request.visitor!;
+    const visitor = visitorOf(request);
     const organisation = visitor.organisation;
     const administrators = organisation ? await administratorNames(deps.store.db, organisation.id, deps.now()) : [];
     const givers = visitor.administers ? null : administrators;

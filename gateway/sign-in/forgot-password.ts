@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Catalogue } from '#config/catalogue.ts';
 import type { Settings } from '#config/settings.ts';
@@ -11,6 +11,7 @@ import { findIdentity } from '#store/identities.ts';
 import { addLink } from '#store/links.ts';
 import { subjectKey } from '#store/names.ts';
 import { person } from '#store/people.ts';
+import { errorsOf, fieldOf } from '#views/forms.ts';
 import { setPasswordAddress } from '../addresses.ts';
 
 /** Forgotten passwords: each kind of account is told who can help; only registered e-mail addresses get a link from here. */
@@ -54,19 +55,13 @@ export function addForgotPassword(portal: FastifyInstance, deps: ForgotPasswordD
   portal.post(ways.email, open, async (request, reply) => {
     const parsed = form.safeParse(request.body);
     if (!parsed.success) {
-      const email = typedEmail(request);
-      const errors = [{ field: 'email', text: parsed.error.issues[0]?.message ?? '' }];
-      return reply.code(422).page('gateway/sign-in/forgot-email', { email, resetMinutes: deps.settings.resetMinutes, errors });
+      const page = { email: fieldOf(request.body, 'email'), resetMinutes: deps.settings.resetMinutes, errors: errorsOf(parsed.error) };
+      return reply.code(422).page('gateway/sign-in/forgot-email', page);
     }
     // Known or not: the same words after the same time.
     await Promise.all([sendLink(deps, parsed.data.email, request.ip), wait(SAME_TIME_MS)]);
     return reply.page('gateway/sign-in/forgot-sent', { resetMinutes: deps.settings.resetMinutes });
   });
-}
-
-function typedEmail(request: FastifyRequest): string {
-  const { email } = (request.body ?? {}) as { email?: unknown };
-  return typeof email === 'string' ? email.slice(0, 254) : '';
 }
 
 async function sendLink(deps: ForgotPasswordDeps, email: string, address: string): Promise<void> {

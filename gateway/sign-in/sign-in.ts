@@ -7,6 +7,7 @@ import { organisationsOf } from '#store/memberships.ts';
 import { setSignedIn } from '#store/people.ts';
 import { endSessions, lastOrganisation, startSession } from '#store/sessions.ts';
 import type { IdentityKind } from '#store/tables.ts';
+import { errorsOf, type FieldError, fieldOf, longField } from '#views/forms.ts';
 import type { Answers } from '../answers.ts';
 import type { Cookies } from '../cookies.ts';
 import type { ReturnAddresses } from '../return-address.ts';
@@ -24,7 +25,7 @@ export type SignInPagesDeps = {
 };
 
 const reasons = ['timed-out', 'signed-out', 'sign-in-needed', 'password-set'] as const;
-const question = z.object({ return: z.string().optional(), reason: z.enum(reasons).optional().catch(undefined) });
+const question = z.object({ return: longField, reason: z.enum(reasons).nullable().catch(null) });
 const form = z.object({
   user_id: z
     .string('Enter your user ID or email address')
@@ -32,35 +33,32 @@ const form = z.object({
     .min(1, 'Enter your user ID or email address')
     .max(256, 'The user ID or password is not correct'),
   password: z.string('Enter your password').min(1, 'Enter your password').max(1024, 'The user ID or password is not correct'),
-  return: z.string().optional(),
+  return: longField,
 });
 
 const WRONG =
   'The user ID or password is not correct. If you use an Education account, sign in with your user ID, like JSMITH12, not your email address';
-const THROTTLED = 'You have tried to sign in too many times. Wait 15 minutes and try again';
 const BUSY = 'Many people are signing in at the moment. Wait a minute and try again';
+const sayThrottled = (minutes: number) => `You have tried to sign in too many times. Wait ${minutes} minutes and try again`;
 
 /** Signing in and out. The only place that begins a session. */
 export function addSignInPages(portal: FastifyInstance, deps: SignInPagesDeps): void {
   portal.get('/sign-in', { config: { rule: 'public' } }, async (request, reply) => {
     const { return: to, reason } = question.parse(request.query);
     if (request.visitor) return reply.redirect(placeAfter(deps, to), 302);
-    return showForm(reply, { userId: '', reason: reason ?? (to ? 'sign-in-needed' : null), returnTo: to ?? '' });
+    return showForm(reply, { userId: '', reason: reason ?? (to === '' ? null : 'sign-in-needed'), returnTo: to });
   });
 
   portal.post('/sign-in', { config: { rule: 'public' } }, async (request, reply) => {
     const parsed = form.safeParse(request.body);
-    if (!parsed.success) return showFaults(request, reply, parsed.error.issues);
+    if (!parsed.success) return showFaults(request, reply, parsed.error);
     const { user_id: name, password, return: to } = parsed.data;
     const checked = await check(deps, { name, password, address: request.ip });
     if (checked.outcome !== 'right') {
       await record(deps.store.db, { kind: 'sign-in-refused', at: deps.now(), data: { outcome: checked.outcome } });
-      const text = { wrong: WRONG, throttled: THROTTLED, busy: BUSY }[checked.outcome];
-      return showForm(reply.code(checked.outcome === 'busy' ? 503 : 422), {
-        userId: name,
-        returnTo: to ?? '',
-        errors: [{ field: 'user_id', text }],
-      });
+      const text = { wrong: WRONG, throttled: sayThrottled(deps.credentials.limits.waitMinutes), busy: BUSY }[checked.outcome];
+      const errors = [{ field: 'user_id', text }];
+      return showForm(reply.code(checked.outcome === 'busy' ? 503 : 422), { userId: name, returnTo: to, errors });
     }
     await beginSession(deps, request, reply, checked);
     return reply.redirect(placeAfter(deps, to), 303);
@@ -118,19 +116,16 @@ async function beginSession(
 }
 
 /** Back to the very address, if it is one of ours; never to the sign-in page itself. */
-function placeAfter({ returnAddress }: SignInPagesDeps, to: string | undefined): string {
-  const address = returnAddress(to);
-  if (!address || (address.portal && /^\/sign-(in|out)(\?|$)/.test(address.path))) return '/';
-  return address.portal ? address.path : address.href;
+function placeAfter({ returnAddress }: SignInPagesDeps, to: string): string {
+  const place = returnAddress(to)?.location ?? '/';
+  return /^\/sign-(in|out)(\?|$)/.test(place) ? '/' : place;
 }
 
-type FormPage = { userId: string; returnTo: string; reason?: (typeof reasons)[number] | null; errors?: { field: string; text: string }[] };
+type FormPage = { userId: string; returnTo: string; reason?: (typeof reasons)[number] | null; errors?: FieldError[] };
 
 const showForm = (reply: FastifyReply, page: FormPage) => reply.page('gateway/sign-in/sign-in', { reason: null, ...page });
 
-function showFaults(request: FastifyRequest, reply: FastifyReply, issues: { path: PropertyKey[]; message: string }[]) {
-  const typed = (request.body ?? {}) as { user_id?: unknown; return?: unknown };
-  const text = (value: unknown) => (typeof value === 'string' ? value.slice(0, 4096) : '');
-  const errors = issues.map(issue => ({ field: String(issue.path[0]), text: issue.message }));
-  return showForm(reply.code(422), { userId: text(typed.user_id), returnTo: text(typed.return), errors });
+function showFaults(request: FastifyRequest, reply: FastifyReply, error: z.ZodError): FastifyReply {
+  const page = { userId: fieldOf(request.body, 'user_id'), returnTo: fieldOf(request.body, 'return', longField), errors: errorsOf(error) };
+  return showForm(reply.code(422), page);
 }
