@@ -1,5 +1,4 @@
 import { OperatorFault } from '#config/operator-fault.ts';
-import type { Place } from './database.ts';
 
 /** The data cannot be opened, for a reason that lies outside this program. */
 export class OpeningFault extends OperatorFault {
@@ -11,7 +10,7 @@ const damaged = [11, 26];
 const diskFull = 13;
 
 /** The error as a sentence for whoever runs the installation, or as it is when the fault may be ours. */
-export function asOpeningFault(error: unknown, place: Place): unknown {
+export function asOpeningFault(error: unknown, place: { file: string } | { url: string }): unknown {
   const sentence = 'file' in place ? sentenceOfSqlite(error, place.file) : sentenceOfPostgres(error);
   return sentence === null ? error : new OpeningFault(sentence);
 }
