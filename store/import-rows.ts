@@ -48,7 +48,7 @@ const emailAddress = /^[^\s@,;<>"()\p{Cc}]+@[^\s@,;<>"()\p{Cc}]+\.[^\s@,;<>"()\p
 export function faultOf(row: ImportRow): string | null {
   for (const [name, value] of Object.entries(row)) {
     if (value.length > longest) return `${name} is longer than ${longest} characters.`;
-    if (/\p{Cc}/u.test(value)) return `${name} has a control character in it.`;
+    if (/\p{Cc}/u.test(value)) return `${name} has a line break or another control character in it.`;
   }
   if (row.source_id === '') return 'source_id is missing.';
   if (row.organisation_code === '') return 'organisation_code is missing.';

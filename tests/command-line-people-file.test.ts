@@ -38,6 +38,14 @@ test('columns may stand in any order, and quoted values may hold commas, quotati
   expect(rows[0]).toMatchObject({ job_role: 'Head, "acting"', organisation_name: 'First\nSchool', first_name: 'Zoë', source_id: '7' });
 });
 
+test('semicolons and tabs separate as well, as the spreadsheets of some languages write them', () => {
+  const expected = read(`${header}\n2,,"Ann; acting",Head,a@x.example,,S1,"First, or else",yes,\n`);
+  expect(expected.rows[0]).toMatchObject({ first_name: 'Ann; acting', organisation_name: 'First, or else' });
+  const semicolons = `2;;"Ann; acting";Head;a@x.example;;S1;First, or else;yes;`;
+  expect(read(`\ufeff${header.replaceAll(',', ';')}\r\n${semicolons}\r\n`)).toEqual(expected);
+  expect(read(`${header.replaceAll(',', '\t')}\n2\t\tAnn; acting\tHead\ta@x.example\t\tS1\tFirst, or else\tyes\t\n`)).toEqual(expected);
+});
+
 test('rows are counted as a spreadsheet shows them: the header is row 1, and blank rows count', () => {
   const file = read(`${header}\n${row}\n,,,,,,,,,\n\n"2",X,"two\nlines",B,,,S1,,no,\n3,too,short\n`);
   expect([...file.blank]).toEqual([3, 4]);
@@ -47,10 +55,8 @@ test('rows are counted as a spreadsheet shows them: the header is row 1, and bla
 });
 
 test.each([
-  [
-    '',
-    'Row 1: missing source_id, user_id, first_name, last_name, email, phone, organisation_code, organisation_name, administrator, job_role.',
-  ],
+  ['', `Row 1: it must name the columns: ${columns.join(', ')}.`],
+  [`${row}\n`, `Row 1: it must name the columns: ${columns.join(', ')}.`],
   [`${header.replace('phone,', '')}\n`, 'Row 1: missing phone.'],
   [`${header},colour\n`, 'Row 1: unknown "colour".'],
   [`${header.replace('email', 'Email')}\n`, 'Row 1: missing email; unknown "Email".'],

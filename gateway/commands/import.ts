@@ -16,9 +16,11 @@ export const importPeople: Command = {
     const file = readPeopleFile(path);
     return inWorkplace(around, { kind: 'real', mayBegin: true }, async place => {
       const at = place.now();
+      const organisations = await place.store.db.selectFrom('organisations').select('code').execute();
       const results = values.apply ? await apply(place, file, at) : await planImport(place.store.db, file.rows, at, firstRow);
       const seen = results.filter(({ row }) => !file.blank.has(row));
       report(place, path, file, seen);
+      sayNewOrganisations(place, file, seen, new Set(organisations.map(({ code }) => code)));
       if (!values.apply) place.print('This was a dry run and nothing was changed: add --apply to do it.');
       else if (place.settings.smtpUrl === null) await handOverLinks(place, file, seen, at);
       return exitOf(seen);
@@ -59,6 +61,16 @@ function report({ print }: Workplace, path: string, file: PeopleFile, results: r
   }
 }
 
+/** A mistyped code makes an organisation that nobody meant, and a dry run is there to see it. */
+function sayNewOrganisations({ print }: Workplace, file: PeopleFile, results: readonly ImportResult[], known: Set<string>): void {
+  for (const result of results) {
+    const { organisation_code: code, organisation_name: name } = rowOf(file, result);
+    if (known.has(code) || !(result.outcome === 'new' || result.outcome === 'changed')) continue;
+    known.add(code);
+    print(`Row ${result.row}: ${name || code} (${code}) is a new organisation.`);
+  }
+}
+
 const rowOf = ({ rows }: PeopleFile, { row }: ImportResult): ImportRow => trimRow(rows[row - firstRow]!);
 
 /** What a person should look at in a row, or null. */
@@ -67,8 +79,10 @@ function sayResult({ outcome, reason, madeAdministrator }: ImportResult, row: Im
   if (outcome === 'error' || outcome === 'conflict') return `${outcome}: ${reason}`;
   const said = reason === null ? [] : [reason];
   if (madeAdministrator) {
-    const untold = row.email === '' ? ' There is no email address to tell them.' : '';
-    said.push(`${fullName(row)} becomes an Organisation Administrator of ${row.organisation_name || row.organisation_code}.${untold}`);
+    said.push(`${fullName(row)} becomes an Organisation Administrator of ${row.organisation_name || row.organisation_code}.`);
+    if (row.email === '') said.push('There is no email address to tell them.');
+    if (row.user_id !== '')
+      said.push('They cannot sign in with a user ID yet: leave user_id empty and they choose a password for the email address.');
   }
   return said.length > 0 ? said.join(' ') : null;
 }

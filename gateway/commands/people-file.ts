@@ -57,7 +57,7 @@ function textOf(path: string): string {
 
 function readRecords(text: string): string[][] {
   try {
-    return parse(text, { bom: true, relax_column_count: true });
+    return parse(text, { bom: true, relax_column_count: true, delimiter: separatorOf(text) });
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     const { lines } = error as CsvError & { lines?: number };
@@ -65,8 +65,15 @@ function readRecords(text: string): string[][] {
   }
 }
 
+/** Spreadsheets write semicolons where people write decimal commas, and tabs when asked to. No column has either in its name. */
+function separatorOf(text: string): string {
+  const [header = ''] = text.split('\n', 1);
+  return [',', ';', '\t'].find(mark => header.includes(mark)) ?? ',';
+}
+
 function faultsOfHeader(names: readonly string[]): string[] {
   const missing = columns.filter(column => !names.includes(column));
+  if (missing.length === columns.length) return [`it must name the columns: ${columns.join(', ')}`];
   const unknown = names.filter(name => !columns.some(column => column === name));
   const twice = columns.filter(column => names.indexOf(column) !== names.lastIndexOf(column));
   return [

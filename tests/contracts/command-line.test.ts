@@ -48,6 +48,8 @@ describe.each(['SQLite', 'PostgreSQL'])('the command line on %s', kind => {
     expect(dry).toMatchObject({ code: 0, err: '' });
     expect(dry.out).toContain('2 rows: 2 new, 0 changed, 0 unchanged');
     expect(dry.out).toContain('Row 2: Alice Admin becomes an Organisation Administrator of First School.');
+    expect(dry.out).toContain('Row 2: First School (S1) is a new organisation.');
+    expect(dry.out.match(/is a new organisation/g)).toHaveLength(1);
     expect(dry.out).toContain('This was a dry run');
     expect(linksIn(dry.out)).toEqual([]);
     expect(await peopleThere()).toEqual([]);
@@ -58,6 +60,7 @@ describe.each(['SQLite', 'PostgreSQL'])('the command line on %s', kind => {
     const again = await importing([alice, jane], '--apply');
     expect(again.out).toContain('2 rows: 0 new, 0 changed, 2 unchanged');
     expect(linksIn(again.out)).toEqual([]);
+    expect(again.out).not.toContain('new organisation');
     expect(await withStore(place, ({ db }) => verifyChain(db))).toMatchObject({ broken: null });
   });
 
@@ -96,6 +99,9 @@ describe.each(['SQLite', 'PostgreSQL'])('the command line on %s', kind => {
     expect(links).toHaveLength(1);
     expect(out).toMatch(/^Hand this link to Alice Admin \(alice@first\.example\) yourself; it works once until \d+ \w+ \d{4} at /m);
     expect(await isLive(links[0])).toBe(true);
+    // Only the demo has a directory that knows the passwords of user IDs.
+    expect(out).toMatch(/^Row 4: Head Teacher becomes .*\. They cannot sign in with a user ID yet: .*\.$/m);
+    expect(out.match(/cannot sign in/g)).toHaveLength(1);
     const waiting = await outboxThere();
     expect(JSON.parse(waiting[0]!.data)).toMatchObject({ organisation: 'First School', alsoFor: ['Second School'] });
     expect(
