@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { columns } from '#gateway/commands/people-file.ts';
 import { emptyPlace, jane, portal, productionCatalogue, root, run, writePeople } from '#tests/command-line-steps.ts';
 
 const places: { dir: string }[] = [];
@@ -22,7 +23,7 @@ test('the program answers on stdout and ends with the exit code of its command',
   const refused = await run(env, 'gateway/command-line.ts', ['subscribe', 'S1', 'efs']);
   expect(refused.code).toBe(1);
   expect(refused.out).toBe('');
-  expect(refused.err).toMatch(/^There are no data in .* yet: import people, or set DATA_DIR .*\.\n$/);
+  expect(refused.err).toMatch(/^There is no data in .* yet: import people, or set DATA_DIR .*\.\n$/);
 });
 
 test('a word that is no command gets the list of commands, and a failure', async () => {
@@ -64,6 +65,9 @@ test('a command that is asked for help only says how to call it', async () => {
   const { code, out } = await portal({}, ['council', 'add', 'a@x.example', '--help']);
   expect(code).toBe(0);
   expect(out).toContain('npm run portal -- council remove');
+  const help = (await portal({}, ['import', '--help'])).out;
+  expect(help).toMatch(/^Import people from a CSV file/);
+  expect(help).toContain(columns.join(', '));
 });
 
 test('without CATALOGUE, people and operators are refused: the demo brings its own', async () => {
@@ -107,6 +111,16 @@ test('check names every fault at once: of the settings, of the catalogue with it
   const inFile = await portal({ CATALOGUE: productionCatalogue, DATA_DIR: join(dir, 'file') }, ['check']);
   expect(inFile).toMatchObject({ code: 1 });
   expect(inFile.err).toMatch(/^The folder .* cannot be written: .*\.$/);
+});
+
+test('check warns of a portal without https, but not of the demo', async () => {
+  const { dir } = newPlace();
+  const catalogue = join(dir, 'services.yaml');
+  writeFileSync(catalogue, readFileSync(join(root, productionCatalogue), 'utf8').replace('https://portal.', 'http://portal.'));
+  const checked = await portal({ CATALOGUE: catalogue, DATA_DIR: join(dir, 'data') }, ['check']);
+  expect(checked).toMatchObject({ code: 0, err: '' });
+  expect(checked.out).toMatch(/^ {2}Careful: the portal is at http, not https, .*\.$/m);
+  for (const env of [newPlace().env, { DATA_DIR: join(dir, 'demo') }]) expect((await portal(env, ['check'])).out).not.toContain('Careful');
 });
 
 test('check brings no tables up to date and says so of a file that is no database', async () => {

@@ -55,6 +55,9 @@ function sayCatalogue({ services, sites, portal }: Catalogue, file: string | nul
   return [
     `Catalogue: ${file ?? "the demo's"}: ${services.length} services (${open} open), ${pages} pages and ${logins} old addresses on ${sites.length} hosts.`,
     `  The portal is ${portal.origin}; it answers for ${sites.map(({ host }) => host).join(', ')} as well.`,
+    ...(file !== null && portal.origin.startsWith('http:')
+      ? ['  Careful: the portal is at http, not https, so passwords and cookies can be read on their way.']
+      : []),
   ].join('\n');
 }
 

@@ -16,6 +16,8 @@ export type Exit = (typeof exits)[keyof typeof exits];
 export type Command = {
   /** How to call it, one line for each form. */
   usage: readonly string[];
+  /** What else somebody needs to know who calls it for the first time. */
+  notes?: readonly string[];
   run(args: string[], around: Surroundings): Promise<Exit>;
 };
 

@@ -35,7 +35,7 @@ export async function runCommand([name, ...args]: string[], around: Surroundings
   }
   const command = await entry.load();
   if (args.includes('--help')) {
-    around.print(usageOf(command));
+    around.print([entry.what, '', usageOf(command), ...(command.notes ?? [])].join('\n'));
     return exits.fine;
   }
   try {

@@ -24,7 +24,7 @@ const options = {
 export const explain: Command = {
   usage: [
     'explain --url <address>',
-    'explain --url <address> --person <user ID or email address> [--organisation <code>] [--at <instant to come>]',
+    'explain --url <address> --person <user ID or email address> [--organisation <code>] [--at <instant to come, such as 2030-09-01T09:00:00Z>]',
   ],
   async run(args: string[], around: Surroundings) {
     const { values } = readArguments(args, options, { least: 0, most: 0 });

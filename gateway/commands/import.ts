@@ -5,11 +5,17 @@ import { setPasswordAddress } from '../addresses.ts';
 import { loadKeys } from '../keys.ts';
 import { type Command, type Exit, exits, readArguments, type Surroundings } from './command.ts';
 import { makeLink, sayLink } from './handing-over.ts';
-import { firstRow, type PeopleFile, readPeopleFile } from './people-file.ts';
+import { columns, firstRow, type PeopleFile, readPeopleFile } from './people-file.ts';
 import { inWorkplace, type Workplace } from './workplace.ts';
 
 export const importPeople: Command = {
   usage: ['import <people.csv>', 'import <people.csv> --apply'],
+  notes: [
+    '',
+    'The file is UTF-8, and its first row names the columns:',
+    `  ${columns.join(', ')}`,
+    'administrator is yes or no. user_id may be empty: such people choose a password and sign in with their email address.',
+  ],
   async run(args: string[], around: Surroundings) {
     const { values, positionals } = readArguments(args, { apply: { type: 'boolean', default: false } }, { least: 1, most: 1 });
     const path = positionals[0]!;

@@ -18,7 +18,10 @@ export const link: Command = {
 async function printLink({ store, settings, catalogue, now, print }: Workplace, email: string): Promise<void> {
   const identity = await findIdentity(store.db, 'local', email);
   const owner = identity && (await person(store.db, identity.person_id));
-  if (!owner) throw new CommandFault(`Nobody signs in with ${email}: passwords of user IDs such as JSMITH12 are not kept here.`);
+  if (!owner)
+    throw new CommandFault(
+      `Nobody signs in with the email address ${email}: check its spelling. Whoever has a user ID such as JSMITH12 has no password here.`,
+    );
   if (owner.active !== 1) throw new CommandFault(`The account of ${fullName(owner)} has been deactivated.`);
   const made = await store.change(tx => makeLink(tx, { person: owner.id, settings, origin: catalogue.portal.origin, now: now() }));
   print(sayLink(fullName(owner), made));

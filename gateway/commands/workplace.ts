@@ -52,7 +52,7 @@ function prepareFolder(settings: Settings, mayBegin: boolean): void {
   const { dataDir, databaseUrl } = settings;
   if (!mayBegin && databaseUrl === null && !existsSync(databaseFile(settings))) {
     const first = settings.catalogue === null ? 'start the demo once (npm start)' : 'import people';
-    throw new CommandFault(`There are no data in ${dataDir} yet: ${first}, or set DATA_DIR to the folder that has them.`);
+    throw new CommandFault(`There is no data in ${dataDir} yet: ${first}, or set DATA_DIR to the folder that has them.`);
   }
   makeDataDir(dataDir);
 }
