@@ -102,6 +102,9 @@ function toHttps(
   reply: FastifyReply,
   deps: { answers: Answers; sites: Sites; catalogue: Catalogue },
 ): FastifyReply {
+  // Behind a proxy that nobody named, every address leads to itself for ever, and only the log can tell why.
+  if (request.headers['x-forwarded-proto'] === 'https')
+    request.log.warn({ from: request.socket.remoteAddress }, 'X-Forwarded-Proto is not believed: TRUSTED_PROXIES does not name its sender');
   if (request.method !== 'GET') return deps.answers.problem(request, reply, 'secure-connection-needed');
   const place = deps.sites.place(request.headers.host);
   const origin = place.kind === 'site' ? place.site.origin : deps.catalogue.portal.origin;

@@ -294,6 +294,7 @@ describe('over https, without a trusted proxy', () => {
     ];
     const answer = await ask(bare.port, { target: '/sign-in', host: 'portal.hants.localhost', headers: claims });
     expect([answer.status, answer.header('location')]).toEqual([302, 'https://portal.hants.localhost/sign-in']);
+    expect(bare.log()).toMatch(/"from":"127\.0\.0\.1","msg":"X-Forwarded-Proto is not believed: /);
     await bare.close();
   });
 });
