@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Dispatcher } from 'undici';
 import { requestHeaders, responseHeaders, valuesOf } from './headers.ts';
 import type { LiveConnections } from './live.ts';
-import { codeOfFailure, type Route } from './route.ts';
+import { codeOfFailure, type Route, readableReason } from './route.ts';
 import type { Upstream, Waiting } from './upstreams.ts';
 
 /**
@@ -123,8 +123,10 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
     this.upstream.answered();
     const received = textOf(raw);
     const headers = responseHeaders(received, this.route.answerFacts(this.request));
-    this.response.writeHead(status, reason, headers);
+    this.response.writeHead(status, readableReason(reason), headers);
     this.reply.hijack();
+    // That is all there is, whatever its length says; undici would call that a broken answer.
+    if (status === 204 || status === 304) return this.end();
     this.resume = resume;
     this.length = Number(valuesOf(received, 'content-length') || -1);
     if (valuesOf(received, 'content-type').startsWith('text/event-stream')) {
@@ -146,8 +148,13 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
   }
 
   onComplete(): void {
+    this.end();
+  }
+
+  private end(): true {
     this.over = true;
     if (!this.response.writableEnded) this.response.end();
+    return true;
   }
 
   onError(error: Error): void {

@@ -3,7 +3,7 @@ import { request as sendHttps } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { requestHeaders, responseHeaders } from './headers.ts';
-import { codeOfFailure, type Route } from './route.ts';
+import { codeOfFailure, type Route, readableReason } from './route.ts';
 
 /**
  * WebSockets: a handshake meets the same hooks as any request, its headers the same rules, and after it bytes go both ways unread.
@@ -12,8 +12,14 @@ import { codeOfFailure, type Route } from './route.ts';
  */
 const heads = new WeakMap<IncomingMessage, Buffer>();
 
-/** Only what is meant as a WebSocket; any other upgrade is an offer that RFC 9110 §7.8 lets a server ignore, h2c among them. */
-export const isWebSocketHandshake = (request: IncomingMessage): boolean => request.headers.upgrade?.toLowerCase() === 'websocket';
+/**
+ * Only what RFC 6455 §4.1 calls a handshake. Any other upgrade is an offer that RFC 9110 §7.8 lets a server ignore: h2c, and one with a
+ * body, which would still be on its way to the legacy server when that has already agreed.
+ */
+export function isWebSocketHandshake({ method, httpVersion, headers }: IncomingMessage): boolean {
+  if (method !== 'GET' || httpVersion !== '1.1' || headers.upgrade?.toLowerCase() !== 'websocket') return false;
+  return headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0';
+}
 
 /** Lets handshakes into the routing, each with a response that is written to the connection if it is refused. */
 export function acceptHandshakes(app: FastifyInstance): void {
@@ -28,7 +34,8 @@ export function acceptHandshakes(app: FastifyInstance): void {
       socket.destroy();
       return;
     }
-    response.once('finish', () => socket.end());
+    // Refused: what the client sent behind its handshake must be taken off the connection, or its end would never be seen.
+    response.once('finish', () => socket.resume().end());
     // Whatever follows the handshake is for the legacy server only once it has agreed (CVE-2026-2833).
     heads.set(request, head);
     app.routing(request, response);
@@ -40,6 +47,8 @@ export const isHandshake = (request: FastifyRequest): boolean => heads.has(reque
 /** Asks the legacy server for the same, and joins both ends when it agrees. Its refusal is an answer like any other. */
 export function tunnel(request: FastifyRequest, reply: FastifyReply, route: Route): void {
   const near = request.raw.socket;
+  // It may have gone while it was judged, and would never say so again.
+  if (near.destroyed) return;
   const { direct } = route.upstreamOf(request);
   const handshake = (direct.protocol === 'https:' ? sendHttps : sendHttp)({
     ...direct,
@@ -47,26 +56,45 @@ export function tunnel(request: FastifyRequest, reply: FastifyReply, route: Rout
     path: request.raw.url ?? '/',
     headers: [...requestHeaders(request.headers, route.requestFacts(request)), 'Connection', 'Upgrade', 'Upgrade', 'websocket'],
   });
-  const leave = () => handshake.destroy();
-  near.once('close', leave);
+  // Nobody says goodbye before the beginning: half a connection is as good as none.
+  const leave = () => {
+    near.destroy();
+    handshake.destroy();
+  };
+  near.once('end', leave).once('close', leave);
   handshake.once('timeout', () => handshake.destroy(Object.assign(new Error('no answer in time'), { code: 'UND_ERR_HEADERS_TIMEOUT' })));
-  handshake.once('error', (error: Error) => {
+  handshake.on('error', (error: Error) => {
     if (!reply.sent && !near.destroyed) route.trouble(request, reply, codeOfFailure(error), error.message);
   });
-  handshake.once('response', answer => refuse(answer, request, reply, route));
+  const fail = (why: string) => {
+    handshake.destroy();
+    route.trouble(request, reply, 'upstream-failed', why);
+  };
+  handshake.once('response', answer => {
+    if (!refuse(answer, request, reply, route)) fail('an answer that cannot be repeated');
+  });
   handshake.once('upgrade', (answer, far, farHead) => {
-    near.off('close', leave);
+    if (answer.headers.upgrade?.toLowerCase() !== 'websocket') return fail('switched to something else');
+    near.off('end', leave).off('close', leave);
     agree(answer, request, reply, route, handshake);
     join(near, far, heads.get(request.raw) ?? Buffer.alloc(0), farHead);
   });
   handshake.end();
 }
 
-function refuse(answer: IncomingMessage, request: FastifyRequest, reply: FastifyReply, route: Route): void {
+/** False if it cannot be repeated: a status below 200, which ends nothing, or bytes that no header may have. */
+function refuse(answer: IncomingMessage, request: FastifyRequest, reply: FastifyReply, route: Route): boolean {
+  const { statusCode = 0, statusMessage = '', rawHeaders } = answer;
+  if (statusCode < 200) return false;
+  try {
+    reply.raw.writeHead(statusCode, readableReason(statusMessage), responseHeaders(rawHeaders, route.answerFacts(request)));
+  } catch {
+    return false;
+  }
   reply.hijack();
-  reply.raw.writeHead(answer.statusCode ?? 502, answer.statusMessage, responseHeaders(answer.rawHeaders, route.answerFacts(request)));
   answer.once('error', () => reply.raw.destroy());
   answer.pipe(reply.raw);
+  return true;
 }
 
 function agree(answer: IncomingMessage, request: FastifyRequest, reply: FastifyReply, route: Route, handshake: ClientRequest): void {

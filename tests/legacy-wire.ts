@@ -85,3 +85,32 @@ export async function startServer(
       }),
   };
 }
+
+/** A legacy server that answers with whatever bytes a test has, right or wrong; `connections` are those that are open. */
+export async function startRawServer(
+  answer: (path: string, socket: Socket, head: string) => void,
+): Promise<{ origin: string; connections: Set<Socket>; close(): Promise<void> }> {
+  const connections = new Set<Socket>();
+  const server = createTcpServer(socket => {
+    connections.add(socket);
+    socket.on('error', () => socket.destroy()).on('close', () => connections.delete(socket));
+    let head = '';
+    socket.on('data', (chunk: Buffer) => {
+      head += chunk.toString('latin1');
+      const [line] = /^[A-Z]+ (\S+) HTTP\/1\.1\r\n/.exec(head) ?? [];
+      if (line && !head.includes('\r\n\r\n')) return;
+      if (line) answer(line.split(' ')[1]!, socket, head);
+      // The rest is somebody's body: a test that wants it listens for itself.
+      head = '';
+    });
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    connections,
+    close() {
+      for (const socket of connections) socket.destroy();
+      return new Promise(resolve => server.close(() => resolve()));
+    },
+  };
+}
