@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { RouteRule } from '#views/route-rules.ts';
 import { registerAccess } from './access/access.ts';
 import type { AdminDeps } from './deps.ts';
 import { guardAdministrators, guardCode, guardOrganisation } from './guards.ts';
@@ -9,8 +10,6 @@ import { registerPhoneDeletion } from './removal/phone-deletion.ts';
 import { registerRemoval } from './removal/removal.ts';
 import { registerSecurityCode } from './security-phone/security-code.ts';
 import { registerSecurityPhone } from './security-phone/security-phone.ts';
-
-type Rule = 'organisation-administrator' | 'organisation-administrator-with-code';
 
 /**
  * What Organisation Administrators do. Two scopes, each with its guards: the security phone and its code, for anybody who
@@ -36,7 +35,7 @@ export function registerAdministration(portal: FastifyInstance, deps: AdminDeps)
   });
 }
 
-function declareRule(scope: FastifyInstance, rule: Rule): void {
+function declareRule(scope: FastifyInstance, rule: RouteRule): void {
   scope.addHook('onRoute', route => {
     route.config = { ...route.config, rule };
   });

@@ -5,7 +5,7 @@ import type { AppDeps } from './deps.ts';
 import type { LiveConnections } from './live.ts';
 import { createParts } from './parts.ts';
 import { addPortal } from './portal-scope.ts';
-import { demandRules } from './rules.ts';
+import { demandRules } from './route-rules.ts';
 import { addFirstChecks, createServer } from './server.ts';
 import type { Sessions } from './sessions.ts';
 import { addSites } from './site-scope.ts';

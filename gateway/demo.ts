@@ -41,7 +41,7 @@ const mailHeaders = {
 
 /** The demo's e-mails and texts, where the demo's phone and inbox would be. */
 function addOutboxPages(portal: FastifyInstance, latest: Awaited<ReturnType<typeof openDemoOutbox>>['latest']): void {
-  const open = { config: { rule: 'public' } };
+  const open = { config: { rule: 'public' } } as const;
   portal.get(OUTBOX, open, async (_request, reply) => reply.page('gateway/portal/demo-outbox', { messages: latest() }));
   portal.get(`${OUTBOX}.json`, open, async (_request, reply) =>
     reply

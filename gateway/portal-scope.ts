@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { registerAdministration } from '#admin-ui/administration.ts';
 import type { Policies } from '#policies/policies.ts';
 import { newToken } from '#store/tokens.ts';
-import { addPages } from '#views/pages.ts';
+import { addAssets, addPages } from '#views/pages.ts';
 import type { Views } from '#views/render.ts';
 import type { Visitor } from '#views/visitor.ts';
 import { type AdministrationDeps, administrationDeps } from './administration.ts';
@@ -37,42 +37,52 @@ export type PortalScopeDeps = HandOffDeps &
 
 /** What a request to the portal's own host meets, in order: who asks, whether a form is really theirs, and then the page. */
 export async function addPortal(app: FastifyInstance, deps: PortalScopeDeps): Promise<void> {
-  await app.register(async scope => {
-    scope.addHook('onRoute', route => {
+  const { catalogue, views } = deps;
+  await app.register(async portal => {
+    portal.addHook('onRoute', route => {
       route.constraints = { ...route.constraints, place: 'portal' };
     });
-    await scope.register(formbody, { bodyLimit: 64 * 1024 });
-    scope.addHook('onRequest', async (request, reply) => {
-      if (request.routeOptions.config.rule === 'asset') return;
-      request.signedIn = await deps.sessions.read(request.headers.cookie, deps.catalogue.portal.host);
-      if (!request.signedIn) return;
-      if (!deps.rightsAreFresh()) return deps.answers.problem(request, reply, 'rights-not-known');
-      request.visitor = await visitorOf(deps, request.signedIn);
+    await addPages(portal, { catalogue, views, hsts: catalogue.portal.origin.startsWith('https:') });
+    // Styles, scripts and public keys are the same for everybody: nobody asks who comes for them.
+    portal.register(async files => {
+      addAssets(files, views.assets);
+      files.get('/.well-known/jwks.json', { config: { rule: 'asset' } }, (_request, reply) =>
+        reply.header('cache-control', 'public, max-age=300').send(deps.identityTokens.jwks),
+      );
     });
-    scope.addHook('onRequest', async (request, reply) => {
-      if (request.routeOptions.config.rule !== 'asset') giveFormToken(deps, request, reply);
+    portal.register(async pages => {
+      await pages.register(formbody, { bodyLimit: 64 * 1024 });
+      pages.addHook('onRequest', (request, reply) => findVisitor(deps, request, reply));
+      pages.addHook('onRequest', async (request, reply) => giveFormToken(deps, request, reply));
+      pages.addHook('preParsing', (request, reply, _payload, next) => {
+        inviteBody(request, reply);
+        next();
+      });
+      pages.addHook('preHandler', (request, reply) => refuseForeignForms(deps, request, reply));
+      registerPages(pages, deps);
     });
-    scope.addHook('preParsing', (request, reply, _payload, next) => {
-      inviteBody(request, reply);
-      next();
-    });
-    scope.addHook('preHandler', async (request, reply) => refuseForeignForms(deps, request, reply));
-
-    await addPages(scope, { catalogue: deps.catalogue, views: deps.views, hsts: deps.catalogue.portal.origin.startsWith('https:') });
-    scope.get('/.well-known/jwks.json', { config: { rule: 'asset' } }, (_request, reply) =>
-      reply.header('cache-control', 'public, max-age=300').send(deps.identityTokens.jwks),
-    );
-    addPortalHandOff(scope, deps);
-    addSignInPages(scope, deps);
-    addForgotPassword(scope, deps);
-    addSetPassword(scope, deps);
-    addPortalPages(scope, deps);
-    registerAdministration(scope, administrationDeps(deps));
-    deps.addToPortal?.(scope);
   });
 }
 
-async function visitorOf({ policies }: PortalScopeDeps, session: Session): Promise<Visitor> {
+function registerPages(pages: FastifyInstance, deps: PortalScopeDeps): void {
+  addPortalHandOff(pages, deps);
+  addSignInPages(pages, deps);
+  addForgotPassword(pages, deps);
+  addSetPassword(pages, deps);
+  addPortalPages(pages, deps);
+  registerAdministration(pages, administrationDeps(deps));
+  deps.addToPortal?.(pages);
+}
+
+/** Who asks. A session may have ended meanwhile without this process knowing: then nobody is let in, and nobody is signed out. */
+async function findVisitor(deps: PortalScopeDeps, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+  request.signedIn = await deps.sessions.read(request.headers.cookie, deps.catalogue.portal.host);
+  if (!request.signedIn) return;
+  if (!deps.rightsAreFresh()) return deps.answers.problem(request, reply, 'rights-not-known');
+  request.visitor = await visitorFrom(deps, request.signedIn);
+}
+
+async function visitorFrom({ policies }: PortalScopeDeps, session: Session): Promise<Visitor> {
   const { person, organisation } = session;
   const may = async (where: number | 'council', service: string) =>
     (await policies.decide({ person: person.id, organisation: where, service, action: 'use' })).outcome === 'allow';

@@ -1,9 +1,9 @@
-import type { Rule } from '#gateway/rules.ts';
+import type { RouteRule } from '#views/route-rules.ts';
 import type { Answer } from './app.ts';
 import { type Persona, personas } from './permissions-personas.ts';
 
 export type Outcome = 'served' | 'sign-in' | 'code' | 'refused' | 'not-found';
-export type Row = Exclude<Rule, 'asset'> | 'signed-in, of an organisation';
+export type Row = Exclude<RouteRule, 'asset'> | 'signed-in, of an organisation';
 
 const outcomes = (...row: Outcome[]) =>
   Object.fromEntries(personas.map((persona, index) => [persona, row[index]])) as Record<Persona, Outcome>;

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { withoutGovUkBrand } from '#views/brand.ts';
 import { errorsOf } from '#views/forms.ts';
-import { addPages } from '#views/pages.ts';
+import { addAssets, addPages } from '#views/pages.ts';
 import { createViews } from '#views/render.ts';
 import { brand, components, james, samples } from './view-samples.ts';
 
@@ -147,6 +147,7 @@ describe('what the portal serves', () => {
       views,
       catalogue: { sites: [{ host: 'www3.wessex.example', origin: 'https://www3.wessex.example', pages: [], bookmarks: new Map() }] },
     });
+    addAssets(app, views.assets);
     app.get('/help', (_, reply) => reply.page('gateway/portal/help', {}));
     return () => app.close();
   });

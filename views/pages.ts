@@ -1,8 +1,9 @@
 import helmet from '@fastify/helmet';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Catalogue } from '#config/catalogue.ts';
-import type { Asset } from './assets.ts';
+import type { Asset, Assets } from './assets.ts';
 import type { Views } from './render.ts';
+import './route-rules.ts';
 import './visitor.ts';
 
 declare module 'fastify' {
@@ -22,17 +23,13 @@ export type PageOptions = {
 };
 
 /**
- * Gives the scope it is called on what the portal's pages need: reply.page, reply.fragment, the security headers, and the static
- * files under /assets/. Never at the root: the legacy pages keep their own headers.
+ * Gives the scope it is called on what the portal's pages need: reply.page, reply.fragment and the security headers. Never at the root:
+ * the legacy pages keep their own headers.
  */
 export async function addPages(scope: FastifyInstance, { views, catalogue, hsts = false }: PageOptions): Promise<void> {
   await scope.register(helmet, headers(catalogue.sites, hsts));
   scope.decorateReply('page', send);
   scope.decorateReply('fragment', send);
-  scope.get<{ Params: { file: string } }>('/assets/:file', { config: { rule: 'asset' } }, (request, reply) => {
-    const asset = views.assets.files.get(request.params.file);
-    return asset ? sendAsset(reply, asset) : reply.callNotFound();
-  });
 
   function send(this: FastifyReply, template: string, data: object): FastifyReply {
     const { visitor, csrf, url } = this.request;
@@ -42,6 +39,14 @@ export async function addPages(scope: FastifyInstance, { views, catalogue, hsts 
     this.header('vary', 'HX-Request, HX-Request-Type');
     return this.send(views.render(template, { visitor, csrf, path, ...data }));
   }
+}
+
+/** Serves the static files, which are the same for everybody. */
+export function addAssets(scope: FastifyInstance, { files }: Assets): void {
+  scope.get<{ Params: { file: string } }>('/assets/:file', { config: { rule: 'asset' } }, (request, reply) => {
+    const asset = files.get(request.params.file);
+    return asset ? sendAsset(reply, asset) : reply.callNotFound();
+  });
 }
 
 function sendAsset(reply: FastifyReply, asset: Asset): FastifyReply {

@@ -37,7 +37,7 @@ const form = z.object({
 });
 
 export function addForgotPassword(portal: FastifyInstance, deps: ForgotPasswordDeps): void {
-  const open = { config: { rule: 'public' } };
+  const open = { config: { rule: 'public' } } as const;
   portal.get('/forgot-password', open, async (_request, reply) => reply.page('gateway/sign-in/forgot-password', {}));
   portal.post('/forgot-password', open, async (request, reply) => {
     const chosen = choice.safeParse(request.body);
