@@ -42,22 +42,25 @@ export async function addCookies(app: FastifyInstance, keys: readonly Buffer[], 
   };
 }
 
+type Codec = { seal(token: string): string; open(text: string): string | null };
+
 /** Registers the plugin where no route lives, so that its hooks run for nobody and only its sealing is used. */
-async function sealedCodec(app: FastifyInstance, keys: readonly Buffer[], lifeSeconds: number) {
-  let inner: FastifyInstance | undefined;
+async function sealedCodec(app: FastifyInstance, keys: readonly Buffer[], lifeSeconds: number): Promise<Codec> {
+  const codec = Promise.withResolvers<Codec>();
   await app.register(async scope => {
     await scope.register(secureSession, { key: [...keys], expiry: lifeSeconds });
-    inner = scope;
+    codec.resolve(codecOf(scope));
   });
-  const scope = inner!;
-  return {
-    seal: (token: string): string => scope.encodeSecureSession(scope.createSecureSession({ token })),
-    open: (text: string): string | null => {
-      const token: unknown = scope.decodeSecureSession(decodeCookie(text))?.get('token');
-      return typeof token === 'string' ? token : null;
-    },
-  };
+  return codec.promise;
 }
+
+const codecOf = (scope: FastifyInstance): Codec => ({
+  seal: token => scope.encodeSecureSession(scope.createSecureSession({ token })),
+  open(text) {
+    const token: unknown = scope.decodeSecureSession(decodeCookie(text))?.get('token');
+    return typeof token === 'string' ? token : null;
+  },
+});
 
 function decodeCookie(text: string): string {
   try {

@@ -1,5 +1,7 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
+import { sameSecret } from '#store/tokens.ts';
+import type { KeyRing } from './keys.ts';
 
 /**
  * Every form carries a token derived from the cookie that belongs to it: the session's, or before sign-in the form cookie's. So a
@@ -7,18 +9,13 @@ import type { FastifyRequest } from 'fastify';
  */
 export type FormTokens = { of(secret: string): string; matches(secret: string, token: unknown): boolean };
 
-/** @param keys newest first: the first makes tokens, all of them are accepted, so that a key can be changed while forms are open */
-export function createFormTokens(keys: readonly Buffer[]): FormTokens {
+/** The newest key makes tokens, all of them are accepted. */
+export function createFormTokens(keys: KeyRing): FormTokens {
   const make = (key: Buffer, secret: string) => createHmac('sha256', key).update(secret).digest('base64url');
   return {
-    of: secret => make(keys[0]!, secret),
-    matches: (secret, token) => typeof token === 'string' && keys.some(key => equal(make(key, secret), token)),
+    of: secret => make(keys[0], secret),
+    matches: (secret, token) => typeof token === 'string' && keys.some(key => sameSecret(make(key, secret), token)),
   };
-}
-
-function equal(expected: string, given: string): boolean {
-  const [a, b] = [Buffer.from(expected), Buffer.from(given)];
-  return a.length === b.length && timingSafeEqual(a, b);
 }
 
 /**

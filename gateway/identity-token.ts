@@ -1,4 +1,5 @@
 import { createECDH, createHash, createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import type { KeyRing } from './keys.ts';
 
 type PublicKey = Record<'kty' | 'crv' | 'x' | 'y' | 'kid' | 'use' | 'alg', string>;
 
@@ -27,10 +28,10 @@ export type Claims = {
 
 export const TOKEN_SECONDS = 300;
 
-/** @param secrets 32 bytes each, newest first: the newest signs, the others' signatures can still be checked */
-export function createIdentityTokens(issuer: string, secrets: readonly Buffer[]): IdentityTokens {
-  const keys = secrets.map(signingKey);
-  const newest = keys[0]!;
+/** @param secrets 32 bytes each: the newest signs, the others' signatures can still be checked */
+export function createIdentityTokens(issuer: string, [secret, ...older]: KeyRing): IdentityTokens {
+  const newest = signingKey(secret);
+  const keys = [newest, ...older.map(signingKey)];
   const head = encode({ alg: 'ES256', typ: 'JWT', kid: newest.publicKey.kid });
   return {
     jwks: { keys: keys.map(({ publicKey }) => publicKey) },
@@ -49,8 +50,9 @@ function signingKey(secret: Buffer): { privateKey: KeyObject; publicKey: PublicK
   const curve = createECDH('prime256v1');
   curve.setPrivateKey(secret);
   const point = curve.getPublicKey();
-  const [x, y] = [point.subarray(1, 33), point.subarray(33)].map(part => part.toString('base64url'));
-  const key = { kty: 'EC', crv: 'P-256', x: x!, y: y! };
+  const x = point.subarray(1, 33).toString('base64url');
+  const y = point.subarray(33).toString('base64url');
+  const key = { kty: 'EC', crv: 'P-256', x, y };
   // RFC 7638: the members in this order, without spaces.
   const kid = createHash('sha256').update(`{"crv":"P-256","kty":"EC","x":"${x}","y":"${y}"}`).digest('base64url');
   const privateKey = createPrivateKey({ key: { ...key, d: secret.toString('base64url') }, format: 'jwk' });

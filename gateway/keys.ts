@@ -5,7 +5,10 @@ import { OperatorFault } from '#config/operator-fault.ts';
 import type { Settings } from '#config/settings.ts';
 
 /** One secret, several purposes: each purpose gets a key of its own (HKDF, RFC 5869), so that none can stand in for another. */
-export type Keys = { session: Buffer[]; csrf: Buffer[]; code: Buffer; seal: Buffer; unseal: Buffer[]; identity: Buffer[] };
+export type Keys = { session: KeyRing; csrf: KeyRing; code: Buffer; seal: Buffer; unseal: KeyRing; identity: KeyRing };
+
+/** Newest first: the newest makes what is new, the others still open what they made, so that a key can be changed. */
+export type KeyRing = readonly [Buffer, ...Buffer[]];
 
 const FILE = 'session.key';
 
@@ -13,23 +16,22 @@ export class KeyFault extends OperatorFault {
   override name = 'KeyFault';
 }
 
-/** The keys of the settings, newest first, or the one that this installation made for itself and keeps beside its data. */
+/** The keys of the settings, or the one that this installation made for itself and keeps beside its data. */
 export function loadKeys(settings: Pick<Settings, 'sessionKeys' | 'dataDir'>): Keys {
-  const masters = (settings.sessionKeys.length > 0 ? settings.sessionKeys : [ownKey(settings.dataDir)]).map(key =>
-    Buffer.from(key, 'base64'),
-  );
-  const newest = masters[0]!;
+  const [newest = ownKey(settings.dataDir), ...older] = settings.sessionKeys;
+  const ringFor = (purpose: string): KeyRing => [derive(newest, purpose), ...older.map(master => derive(master, purpose))];
   return {
-    session: masters.map(master => derive(master, 'session cookie')),
-    csrf: masters.map(master => derive(master, 'form token')),
-    identity: masters.map(master => derive(master, 'identity token')),
+    session: ringFor('session cookie'),
+    csrf: ringFor('form token'),
+    identity: ringFor('identity token'),
     code: derive(newest, 'security code'),
     seal: derive(newest, 'outbox secret'),
-    unseal: masters.map(master => derive(master, 'outbox secret')),
+    unseal: ringFor('outbox secret'),
   };
 }
 
-const derive = (master: Buffer, purpose: string) => Buffer.from(hkdfSync('sha256', master, '', `services portal ${purpose}`, 32));
+const derive = (master: string, purpose: string) =>
+  Buffer.from(hkdfSync('sha256', Buffer.from(master, 'base64'), '', `services portal ${purpose}`, 32));
 
 function ownKey(dataDir: string): string {
   const file = join(dataDir, FILE);

@@ -20,7 +20,9 @@ export function createLiveConnections(stillAllowed: (request: FastifyRequest) =>
   const review = () => {
     for (const request of live.keys()) {
       stillAllowed(request).then(
-        allowed => allowed || end(request),
+        allowed => {
+          if (!allowed) end(request);
+        },
         () => end(request),
       );
     }

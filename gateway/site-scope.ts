@@ -62,7 +62,7 @@ function judge(deps: SiteScopeDeps, site: Site, page: Page, request: FastifyRequ
   request.page = page;
   whenKnown(deps.sessions.read(request.headers.cookie, site.host), next, session => {
     request.signedIn = session;
-    whenKnown(deps.guard(site, page, session), next, decision => carryOut(deps, decision, request, reply, next));
+    whenKnown(deps.guard(site, page, session), next, decision => carryOut(deps, { decision, site, page, session }, request, reply, next));
   });
 }
 
@@ -72,12 +72,13 @@ function whenKnown<T>(value: T | Promise<T>, next: Next, then: (value: T) => voi
   else then(value);
 }
 
-function carryOut(deps: SiteScopeDeps, decision: Decision, request: FastifyRequest, reply: FastifyReply, next: Next): void {
-  const site = request.site!;
-  const page = request.page!;
-  if (decision.outcome === 'sign-in') return void askToSignIn(deps, site, request, reply);
+type Judged = { decision: Decision; site: Site; page: Page; session: Session | null };
+
+function carryOut(deps: SiteScopeDeps, judged: Judged, request: FastifyRequest, reply: FastifyReply, next: Next): void {
+  const { decision, site, page, session } = judged;
   if (decision.outcome !== 'allow') {
-    deps.answers.denied(request, reply, { decision, site, page, session: request.signedIn! }).catch(next);
+    if (session) deps.answers.denied(request, reply, { decision, site, page, session }).catch(next);
+    else askToSignIn(deps, site, request, reply);
     return;
   }
   // An old login form must never send a password on: its address leads straight to where the login used to lead.

@@ -1,7 +1,8 @@
-import { createHmac, randomInt, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomInt } from 'node:crypto';
 import { addAttempt, attemptTimes, clearAttempts, countAttempts } from './attempts.ts';
 import type { Change } from './database.ts';
 import type { CodePurpose, Reader } from './tables.ts';
+import { sameSecret } from './tokens.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -111,13 +112,8 @@ export async function takeCode(tx: Change, typed: CodeWhere & { code: string }):
   await addAttempt(tx, 'code-try', key, now);
   const row = await lastCode(tx, typed);
   if (!row || row.expires_at <= now) return { outcome: 'expired' };
-  if (!equal(row.code_hash, hashCode(typed, code))) return { outcome: 'wrong' };
+  if (!sameSecret(row.code_hash, hashCode(typed, code))) return { outcome: 'wrong' };
   await unused(tx, person).where('purpose', '=', purpose).set({ used_at: now }).execute();
   await clearAttempts(tx, 'code-try', key);
   return { outcome: 'right', phone: row.phone };
-}
-
-function equal(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
 }
