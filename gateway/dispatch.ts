@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Dispatcher } from 'undici';
 import { requestHeaders, responseHeaders, valuesOf } from './headers.ts';
@@ -31,12 +31,13 @@ function forward(request: FastifyRequest, reply: FastifyReply, route: Route, liv
     route.trouble(request, reply, refusal, 'not asked');
     return;
   }
-  const exchange = new Exchange(request, reply, route, live, upstream);
+  const body = bodyOf(request);
+  const exchange = new Exchange(request, reply, route, live, upstream, body);
   const options: Dispatcher.DispatchOptions & { servername: string } = {
     path: request.raw.url ?? '/',
     method: request.method as Dispatcher.HttpMethod,
     headers: requestHeaders(request.headers, route.requestFacts(request)),
-    body: bodyOf(request),
+    body,
     // Otherwise undici takes it from `Host`, and closes its connections whenever two sites of one https server take turns.
     servername: upstream.servername,
   };
@@ -45,12 +46,13 @@ function forward(request: FastifyRequest, reply: FastifyReply, route: Route, liv
 }
 
 /** Not the request itself: undici destroys what it cannot finish sending, and with the request the browser's connection would go. */
-function bodyOf({ raw, headers }: FastifyRequest): Readable | null {
+function bodyOf({ raw, headers }: FastifyRequest): PassThrough | null {
   const length = headers['content-length'];
   if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return null;
   const body = new PassThrough();
+  // Whoever read it may have stopped listening when it fails, and that must not end the process.
+  body.on('error', () => {});
   raw.pipe(body);
-  raw.once('aborted', () => body.destroy(new Error('the browser went away')));
   // What nobody reads any more must still be taken off the connection, or the next request on it would wait behind it for ever.
   body.once('close', () => {
     raw.unpipe(body);
@@ -71,18 +73,27 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
   private readonly route: Route;
   private readonly live: LiveConnections;
   private readonly upstream: Upstream;
+  private readonly body: PassThrough | null;
   private abort: ((error: Error) => void) | null = null;
   private resume: (() => void) | null = null;
   private length = -1;
   private over = false;
 
-  constructor(request: FastifyRequest, reply: FastifyReply, route: Route, live: LiveConnections, upstream: Upstream) {
+  constructor(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    route: Route,
+    live: LiveConnections,
+    upstream: Upstream,
+    body: PassThrough | null,
+  ) {
     this.request = request;
     this.reply = reply;
     this.response = reply.raw;
     this.route = route;
     this.live = live;
     this.upstream = upstream;
+    this.body = body;
     reply.raw.on('close', () => this.leave());
   }
 
@@ -102,11 +113,13 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
     if (this.over) return;
     this.over = true;
     this.waitNoMore();
+    this.body?.destroy();
     this.abort?.(new Error('the browser went away'));
   }
 
   giveUp(): void {
     this.over = true;
+    this.body?.destroy();
     this.upstream.failed();
     this.route.trouble(this.request, this.reply, 'upstream-slow', 'no connection became free in time');
   }
@@ -161,6 +174,7 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
     if (this.over) return;
     this.over = true;
     this.waitNoMore();
+    this.body?.destroy();
     // Half an answer must be seen to be one: as a broken connection, never as a short whole.
     if (this.response.headersSent) {
       this.response.destroy();
