@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { organisation as organisationById } from '#store/organisations.ts';
 import { administratorNames } from '#store/rights.ts';
 import type { OrganisationRow } from '#store/tables.ts';
+import { isHtmx, leadHtmx } from '#views/htmx.ts';
 import { visitorOf } from '#views/visitor.ts';
 import { parseId, withReturn } from './addresses.ts';
 import type { AdminDeps } from './deps.ts';
@@ -70,11 +71,9 @@ function placeOf(request: FastifyRequest, forForms?: string): string {
   return read ? request.url : (forForms ?? request.url);
 }
 
-/** htmx follows a redirect by itself and would put the page it finds into the middle of this one. */
 function sendElsewhere(request: FastifyRequest, reply: FastifyReply, address: string): FastifyReply {
-  reply.header('cache-control', 'no-store');
-  if (request.headers['hx-request'] === 'true') return reply.code(401).header('hx-redirect', address).send('');
-  return reply.redirect(address, 303);
+  if (isHtmx(request.headers)) return leadHtmx(reply, address);
+  return reply.header('cache-control', 'no-store').redirect(address, 303);
 }
 
 /** For somebody who was an administrator when the request came in and no longer is when the change is made. */

@@ -37,6 +37,12 @@ export async function administratorsWhoCanSignIn(db: Reader, organisation: numbe
   return administrators.filter(person => able.has(person.id));
 }
 
+/** Why the last administrator stays one, and what to do. */
+export const lastAdministrator = {
+  why: 'Your organisation needs at least one administrator',
+  next: 'Make someone else an administrator first',
+};
+
 /** Whether the organisation would have nobody left to administer it without this person, who does so now. */
 export async function isLastAdministrator(db: Reader, organisation: number, person: number, now: number): Promise<boolean> {
   const may = await askWithin(db, organisation, person, now);

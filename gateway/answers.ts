@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Service } from '#config/catalogue.ts';
+import { isHtmx, leadHtmx } from '#views/htmx.ts';
 import type { Views } from '#views/render.ts';
-import { isHtmx, wantsJson } from './client.ts';
+import { wantsJson } from './client.ts';
 import { type DeniedPageDeps, deniedPage, type Refusal } from './denied-page.ts';
 import { type Problem, type ProblemCode, problems } from './problems.ts';
 
@@ -41,9 +42,9 @@ function sendProblem(
 }
 
 function sendSignInNeeded(request: FastifyRequest, reply: FastifyReply, signInAddress: string): FastifyReply {
-  reply.header('cache-control', 'no-store');
-  if (isHtmx(request.headers)) return reply.code(401).header('hx-redirect', signInAddress).send('');
-  return reply.code(401).send({ error: 'sign-in-needed', message: 'Sign in to the Services Portal first.', signIn: signInAddress });
+  if (isHtmx(request.headers)) return leadHtmx(reply, signInAddress);
+  const message = 'Sign in to the Services Portal first.';
+  return reply.code(401).header('cache-control', 'no-store').send({ error: 'sign-in-needed', message, signIn: signInAddress });
 }
 
 async function sendDenied(deps: AnswersDeps, request: FastifyRequest, reply: FastifyReply, refusal: Refusal): Promise<FastifyReply> {

@@ -11,5 +11,3 @@ export function wantsJson(headers: IncomingHttpHeaders): boolean {
   const accept = headers.accept ?? '';
   return accept.includes('json') && !accept.includes('html');
 }
-
-export const isHtmx = (headers: IncomingHttpHeaders): boolean => headers['hx-request'] === 'true';

@@ -1,3 +1,5 @@
+import { isEmailAddress } from './email-address.ts';
+
 /** One row of an import, every value as the file has it (empty where it has none). */
 export type ImportRow = {
   source_id: string;
@@ -29,20 +31,19 @@ const yes = ['yes', 'y', 'true', '1'];
 const no = ['no', 'n', 'false', '0', ''];
 const longest = 200;
 
+/** The row without spaces around its values, and with letters composed: two ways to write é are one. */
 export function trimRow(row: ImportRow): ImportRow {
   const entries = Object.entries(row).map(([name, value]) => [name, value.normalize('NFC').trim()]);
   return Object.fromEntries(entries) as ImportRow;
 }
 
+/** Whether the row says that its person administers the organisation. */
 export const wantsAdministrator = (row: ImportRow): boolean => yes.includes(row.administrator.toLowerCase());
 
 /** How the row's person signs in: with a user ID of the directory, or else with their e-mail address here. */
 export function subjectOf(row: ImportRow): { provider: 'directory' | 'local'; subject: string } {
   return row.user_id === '' ? { provider: 'local', subject: row.email } : { provider: 'directory', subject: row.user_id };
 }
-
-// A line break or a comma in an address would let one row write to further recipients.
-const emailAddress = /^[^\s@,;<>"()\p{Cc}]+@[^\s@,;<>"()\p{Cc}]+\.[^\s@,;<>"()\p{Cc}]+$/u;
 
 /** What is wrong with a row on its own, as a sentence, or null. Expects a trimmed row. */
 export function faultOf(row: ImportRow): string | null {
@@ -54,7 +55,7 @@ export function faultOf(row: ImportRow): string | null {
   if (row.organisation_code === '') return 'organisation_code is missing.';
   if (row.first_name === '' && row.last_name === '') return 'first_name and last_name are both missing.';
   if (row.user_id === '' && row.email === '') return 'user_id and email are both missing.';
-  if (row.email !== '' && !emailAddress.test(row.email)) return 'email is not one email address.';
+  if (row.email !== '' && !isEmailAddress(row.email)) return 'email is not one email address.';
   if (![...yes, ...no].includes(row.administrator.toLowerCase())) return 'administrator must be yes or no.';
   return null;
 }

@@ -4,7 +4,8 @@ import { WebSocket } from 'ws';
 import { councilCatalogue } from '#config/demo/catalogue.ts';
 import { demoDirectory } from '#config/demo/directory.ts';
 import { startHantsweb } from '#config/demo/hantsweb.ts';
-import { demoOrganisations, demoPeople } from '#config/demo/people.ts';
+import { demoOrganisations } from '#config/demo/organisations.ts';
+import { demoPeople } from '#config/demo/people.ts';
 
 type Got = { status: number; headers: Record<string, string | string[] | undefined>; body: string; bytes: Buffer };
 type Sent = { method?: string; headers?: Record<string, string>; body?: string };

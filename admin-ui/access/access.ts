@@ -6,6 +6,7 @@ import { personAddress, personIn } from '../addresses.ts';
 import type { AdminDeps } from '../deps.ts';
 import { administered, refuseDismissed } from '../guards.ts';
 import { readNews } from '../news.ts';
+import { lastAdministrator } from '../standing.ts';
 import type { AccessForm } from './form.ts';
 import { type Saved, saveAccess } from './save.ts';
 import { type AccessState, accessState } from './state.ts';
@@ -13,7 +14,6 @@ import { boxesPage, confirmationPage, stalePage } from './view.ts';
 
 const path = '/organisations/:organisation/people/:person';
 const unchanged: Banner = { heading: 'You did not change anything', lines: ['No email was sent.'], kind: 'important' };
-const lastOne = 'Your organisation needs at least one administrator. Make someone else an administrator first';
 
 /** Manage user access: a tick box for each service the organisation has, and the last for Organisation Admin. */
 export function registerAccess(scope: FastifyInstance, deps: AdminDeps): void {
@@ -71,6 +71,6 @@ function showFaults(
   form: AccessForm,
   why: 'faulty' | 'last-administrator',
 ) {
-  const errors = why === 'faulty' ? form.errors : [{ field: 'administrator', text: lastOne }];
+  const errors = why === 'faulty' ? form.errors : [{ field: 'administrator', text: `${lastAdministrator.why}. ${lastAdministrator.next}` }];
   return reply.code(422).page('admin-ui/access/manage-user-access', boxesPage(administered(request), state, form, errors));
 }

@@ -4,6 +4,7 @@ import { fullName } from '#store/names.ts';
 import { grantsByPerson, type RightsOfPerson, servicesOf } from '#store/rights.ts';
 import type { OrganisationRow } from '#store/tables.ts';
 import { field, longField } from '#views/forms.ts';
+import { isPartial } from '#views/htmx.ts';
 import { visitorOf } from '#views/visitor.ts';
 import { hubAddress, peopleAddress, personAddress, phoneDeletionAddress, registrationAddress, removalAddress } from '../addresses.ts';
 import type { AdminDeps } from '../deps.ts';
@@ -32,15 +33,10 @@ export function registerPeople(scope: FastifyInstance, deps: AdminDeps): void {
     const { q, page, saved } = query.parse(request.query);
     const found = await listPeople(deps.store.db, organisation.id, q, page);
     const data = await viewOf(deps, request, organisation, q, found);
-    if (isPartial(request)) return reply.fragment('admin-ui/people/_answer', data);
+    if (isPartial(request.headers)) return reply.fragment('admin-ui/people/_answer', data);
     const news = await readNews(deps, request, saved);
     return reply.page('admin-ui/people/manage-users', { ...data, banner: news });
   });
-}
-
-/** Going back in history asks for the whole page, and htmx says so. */
-function isPartial({ headers }: FastifyRequest): boolean {
-  return headers['hx-request'] === 'true' && headers['hx-request-type'] === 'partial';
 }
 
 async function viewOf(deps: AdminDeps, request: FastifyRequest, organisation: OrganisationRow, search: string, found: PeoplePage) {

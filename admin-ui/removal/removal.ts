@@ -7,7 +7,7 @@ import { visitorOf } from '#views/visitor.ts';
 import { hubAddress, peopleAddress, personIn, removalAddress } from '../addresses.ts';
 import type { AdminDeps } from '../deps.ts';
 import { administered, refuseDismissed } from '../guards.ts';
-import { isLastAdministrator } from '../standing.ts';
+import { isLastAdministrator, lastAdministrator } from '../standing.ts';
 import { memberOf } from '../subject.ts';
 import { removePerson } from './remove-person.ts';
 
@@ -21,9 +21,9 @@ const removalReasons = [
 ] as const;
 
 const obstacles = {
-  self: 'You cannot remove yourself. Ask another administrator',
-  'last-administrator': 'Your organisation needs at least one administrator. Make someone else an administrator first',
-} as const;
+  self: { why: 'You cannot remove yourself', next: 'Ask another administrator' },
+  'last-administrator': lastAdministrator,
+};
 
 /** Delete user: removes a person from the organisation, and with that everything they could open in it. */
 export function registerRemoval(scope: FastifyInstance, deps: AdminDeps): void {
@@ -58,8 +58,8 @@ export function registerRemoval(scope: FastifyInstance, deps: AdminDeps): void {
   });
 }
 
-function showObstacle(request: FastifyRequest, reply: FastifyReply, why: keyof typeof obstacles): FastifyReply {
-  const [title, next] = obstacles[why].split('. ') as [string, string];
+function showObstacle(request: FastifyRequest, reply: FastifyReply, obstacle: keyof typeof obstacles): FastifyReply {
+  const { why: title, next } = obstacles[obstacle];
   const organisation = administered(request);
   return reply.code(403).page('admin-ui/removal/not-possible', { ...frameOf(request), title, next, back: peopleAddress(organisation.id) });
 }

@@ -1,7 +1,5 @@
 import { innovations, school } from './organisations.ts';
 
-export { demoOrganisations } from './organisations.ts';
-
 export type DemoPerson = {
   /** Id of the person in the county's list of accounts; null for people registered by e-mail. */
   sourceId: string | null;

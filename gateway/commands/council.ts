@@ -1,5 +1,6 @@
 import { append } from '#store/activity.ts';
 import type { Change } from '#store/database.ts';
+import { isEmailAddress } from '#store/email-address.ts';
 import { addIdentity, findIdentity } from '#store/identities.ts';
 import { cancelLinks } from '#store/links.ts';
 import { fullName } from '#store/names.ts';
@@ -31,13 +32,11 @@ export const council: Command = {
 };
 
 const names = { 'first-name': { type: 'string' }, 'last-name': { type: 'string' } } as const;
-// As strict as the import: a line break or a comma could address a message to somebody else as well.
-const emailAddress = /^[^\s@,;<>"()\p{Cc}]+@[^\s@,;<>"()\p{Cc}]+\.[^\s@,;<>"()\p{Cc}]+$/u;
 
 async function add(args: string[], around: Surroundings): Promise<void> {
   const { values, positionals } = readArguments(args, names, { least: 1, most: 1 });
   const email = positionals[0]!.trim();
-  if (!emailAddress.test(email) || email.length > 200) throw new UsageFault(`"${email}" is not one email address.`);
+  if (!isEmailAddress(email)) throw new UsageFault(`"${email}" is not one email address.`);
   const named = { firstName: values['first-name']?.trim() || email.split('@', 1)[0]!, lastName: values['last-name']?.trim() ?? '' };
   await inWorkplace(around, { kind: 'real', mayBegin: true }, async ({ store, settings, catalogue, now, print }) => {
     const at = now();

@@ -7,11 +7,12 @@ import { tell } from '#notify/tell.ts';
 import { append } from '#store/activity.ts';
 import { addAttempt, countAttempts } from '#store/attempts.ts';
 import type { Store } from '#store/database.ts';
+import { isEmailAddress } from '#store/email-address.ts';
 import { findIdentity } from '#store/identities.ts';
 import { addLink } from '#store/links.ts';
 import { subjectKey } from '#store/names.ts';
 import { person } from '#store/people.ts';
-import { errorsOf, fieldOf } from '#views/forms.ts';
+import { errorsOf, field, fieldOf } from '#views/forms.ts';
 import { setPasswordAddress } from '../addresses.ts';
 
 /** Forgotten passwords: each kind of account is told who can help; only registered e-mail addresses get a link from here. */
@@ -27,25 +28,18 @@ export type ForgotPasswordDeps = {
 const LINKS_AN_HOUR = 3;
 const SAME_TIME_MS = 300;
 const ways = { education: '/forgot-password/education', council: '/forgot-password/council', email: '/forgot-password/email' } as const;
-const choice = z.object({ how: z.enum(Object.keys(ways) as [keyof typeof ways], 'Select how you sign in') });
-const form = z.object({
-  email: z
-    .string('Enter an email address in the correct format, like name@example.com')
-    .trim()
-    .max(254)
-    .regex(/^[^\s@,;<>"]+@[^\s@,;<>"]+\.[^\s@,;<>"]+$/, 'Enter an email address in the correct format, like name@example.com'),
-});
+const choice = z.object({ how: z.enum(['education', 'council', 'email'], 'Select how you sign in') });
+const NOT_AN_ADDRESS = 'Enter an email address in the correct format, like name@example.com';
+const form = z.object({ email: field.transform(text => text.trim()).refine(isEmailAddress, NOT_AN_ADDRESS) });
 
+/** How each kind of account gets a new password. */
 export function addForgotPassword(portal: FastifyInstance, deps: ForgotPasswordDeps): void {
   const open = { config: { rule: 'public' } } as const;
   portal.get('/forgot-password', open, async (_request, reply) => reply.page('gateway/sign-in/forgot-password', {}));
   portal.post('/forgot-password', open, async (request, reply) => {
     const chosen = choice.safeParse(request.body);
     if (chosen.success) return reply.redirect(ways[chosen.data.how], 303);
-    return reply.code(422).page('gateway/sign-in/forgot-password', {
-      title: 'How do you sign in?',
-      errors: [{ field: 'how', text: 'Select how you sign in' }],
-    });
+    return reply.code(422).page('gateway/sign-in/forgot-password', { errors: errorsOf(chosen.error) });
   });
   portal.get(ways.education, open, async (_request, reply) => reply.page('gateway/sign-in/forgot-education', {}));
   portal.get(ways.council, open, async (_request, reply) => reply.page('gateway/sign-in/forgot-council', {}));
