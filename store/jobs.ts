@@ -4,6 +4,7 @@ import type { Reader } from './tables.ts';
 
 const hour = 3_600_000;
 const day = 24 * hour;
+const year = 365 * day;
 const leaseMs = 10 * 60_000;
 
 type TimedWork = { now: () => number; longestSessionMs: number; onError(error: unknown): void };
@@ -58,7 +59,7 @@ export async function finishJob(db: Reader, name: string, holder: string, now: n
     .execute();
 }
 
-/** Forgets what can no longer matter: tries and codes older than a day, and the tokens of sessions long over. */
+/** Forgets what can no longer matter: tries and codes older than a day, the tokens of sessions long over, and events of last year. */
 export async function prune(db: Reader, now: number, longestSessionMs: number): Promise<void> {
   await db
     .deleteFrom('attempts')
@@ -71,6 +72,10 @@ export async function prune(db: Reader, now: number, longestSessionMs: number): 
   await db
     .deleteFrom('security_codes')
     .where('expires_at', '<', now - day)
+    .execute();
+  await db
+    .deleteFrom('events')
+    .where('at', '<', now - year)
     .execute();
   await db
     .deleteFrom('session_tokens')

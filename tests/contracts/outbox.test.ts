@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { addAttempt, countAttempts } from '#store/attempts.ts';
+import { record } from '#store/events.ts';
 import { addHandoff } from '#store/handoff.ts';
 import { finishJob, prune, startTimedWork, takeJob } from '#store/jobs.ts';
 import { enqueue, type NewMessage, secretsOf } from '#store/outbox.ts';
@@ -140,6 +141,13 @@ onEveryStore('jobs', house => {
     await prune(db, now + 2 * day, 12 * hour);
     expect(await findSession(db, hashToken(live.token), 'portal.example')).toBeUndefined();
     expect(await db.selectFrom('handoff_codes').selectAll().execute()).toEqual([]);
+  });
+
+  test('keep events for a year', async () => {
+    const { db } = house.store;
+    for (const at of [now, now + 1]) await record(db, { at, kind: 'sign-in-refused' });
+    await prune(db, now + 365 * day + 1, 12 * hour);
+    expect(await db.selectFrom('events').select('at').execute()).toEqual([{ at: now + 1 }]);
   });
 
   test('are begun by the gateway itself, and a failure is told and ends nothing', async () => {
