@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -15,6 +14,7 @@ import { createHashing } from '#gateway/sign-in/hashing.ts';
 import { letterheadOf } from '#notify/letter.ts';
 import { startWorker, type Worker } from '#notify/worker.ts';
 import type { Store } from '#store/database.ts';
+import { freePort } from './free-port.ts';
 
 /** The whole demo, listening on a free loopback port, with a clock that a test can move. Ends with `close()`. */
 export type TestApp = {
@@ -76,15 +76,6 @@ export async function startApp({ env = {}, change = deps => deps }: TestOptions 
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
-}
-
-/** A port nobody listens on: the demo's addresses carry it, so it must be known before listening. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise(resolve => server.close(resolve));
-  return port;
 }
 
 export type Answer = { status: number; url: string; headers: Record<string, string | string[] | undefined>; body: string };

@@ -1,12 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, chownSync, constants, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { freePort } from './free-port.ts';
 
 // Everything the tests need that npm cannot bring. `node tests/servers.ts` installs what is missing, or says how.
 const debianPackages = [
@@ -40,16 +40,6 @@ function programOf(packageName: string): string {
 
 /** The browser of the browser tests: CHROMIUM, or the one that is installed. */
 export const chromiumPath = (): string => process.env.CHROMIUM ?? programOf('chromium');
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('A listening server has a port.');
-  return address.port;
-}
 
 /** Starts a program that must not outlive the tests, whatever becomes of them. */
 function startProgram(program: string, args: string[], options: { uid?: number; gid?: number; cwd: string }): ChildProcess {

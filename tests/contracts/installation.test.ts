@@ -5,7 +5,8 @@ import { InstallationFault, openFor } from '#gateway/installation.ts';
 import { openStore } from '#store/database.ts';
 import { OpeningFault } from '#store/opening-fault.ts';
 import { emptyPlace, portal } from '#tests/command-line-steps.ts';
-import { freePort, type Postgres, startPostgres } from '#tests/servers.ts';
+import { freePort } from '#tests/free-port.ts';
+import { type Postgres, startPostgres } from '#tests/servers.ts';
 
 let postgres: Postgres;
 beforeAll(async () => {

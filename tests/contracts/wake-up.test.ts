@@ -4,7 +4,8 @@ import { append } from '#store/activity.ts';
 import { openStore } from '#store/database.ts';
 import { startFeed } from '#store/feed.ts';
 import { inProcessWakeUp, redisWakeUp, type WakeUp } from '#store/wake-up.ts';
-import { freePort, type RedisServer, startPostgres, startRedis } from '#tests/servers.ts';
+import { freePort } from '#tests/free-port.ts';
+import { type RedisServer, startPostgres, startRedis } from '#tests/servers.ts';
 import { start } from './stores.ts';
 
 const closing: (() => Promise<void>)[] = [];

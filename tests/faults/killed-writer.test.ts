@@ -9,8 +9,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { verifyChain } from '#store/activity.ts';
 import { openStore } from '#store/database.ts';
 import { type Browser, createBrowser } from '#tests/app.ts';
+import { freePort } from '#tests/free-port.ts';
 import { startGateway, stopGateway } from '#tests/gateway-process.ts';
-import { freePort } from '#tests/servers.ts';
 
 // An administrator saves a colleague's ticks again and again, and each time the gateway is killed while it may be writing them.
 const ROUNDS = 50;

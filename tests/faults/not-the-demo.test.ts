@@ -3,8 +3,8 @@ import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Answer, type Browser, createBrowser } from '#tests/app.ts';
 import { alice, emptyPlace, jane, linksIn, type Place, run, writePeople } from '#tests/command-line-steps.ts';
+import { freePort } from '#tests/free-port.ts';
 import { startGateway, stopGateway } from '#tests/gateway-process.ts';
-import { freePort } from '#tests/servers.ts';
 
 // From an empty folder to a first signed-in administrator, with nothing set but CATALOGUE, DATA_DIR and PORT: each test is one step.
 const portal = 'https://portal.hants.gov.uk';

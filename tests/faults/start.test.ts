@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lockDataDir } from '#store/data-dir.ts';
 import { type Ended, type Env, productionCatalogue, run } from '#tests/command-line-steps.ts';
-import { freePort } from '#tests/servers.ts';
+import { freePort } from '#tests/free-port.ts';
 
 let dir = '';
 beforeAll(() => {
