@@ -28,10 +28,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   acceptHandshakes(app);
 
   deps.feed.onEntry(entry => applyChange(entry, parts));
-  app.addHook('onClose', async () => {
-    parts.live.close();
-    await parts.upstreams.close();
-  });
+  app.addHook('preClose', async () => parts.live.close());
+  app.addHook('onClose', () => parts.upstreams.close());
   return app;
 }
 

@@ -143,7 +143,7 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
     this.resume = resume;
     this.length = Number(valuesOf(received, 'content-length') || -1);
     if (valuesOf(received, 'content-type').startsWith('text/event-stream')) {
-      this.live.add(this.request, () => this.request.raw.socket.destroy());
+      this.live.add(this.request, this.response);
       this.response.flushHeaders();
     }
     return true;

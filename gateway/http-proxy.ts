@@ -39,7 +39,7 @@ export async function addHttpProxy(
   });
 
   function answerHeaders(headers: NodeJS.Dict<string | string[]>, request: FastifyRequest) {
-    if (String(headers['content-type'] ?? '').startsWith('text/event-stream')) live.add(request, () => request.raw.destroy());
+    if (String(headers['content-type'] ?? '').startsWith('text/event-stream')) live.add(request, request.raw.socket);
     return grouped(responseHeaders(flat(headers), route.answerFacts(request)));
   }
 

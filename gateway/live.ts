@@ -1,41 +1,45 @@
+import type { Stream } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 
-/** Connections that outlive their request: WebSockets and event streams. Each is judged again until it ends. */
+/** Answers that outlive the moment: WebSockets and event streams. Each is judged again until it ends. */
 export type LiveConnections = {
-  add(request: FastifyRequest, end: () => void): void;
+  /** @param answer the connection of a WebSocket, or the response that is an event stream */
+  add(request: FastifyRequest, answer: Live): void;
   /** Judges all of them again, now; called after every change and once a second, since time ends rights too. */
   review(): void;
   size(): number;
+  /** Ends all of them: nobody waits for an answer that has no end. */
   close(): void;
 };
+type Live = Stream & { destroyed: boolean; destroy(): void };
 
 /** @param stillAllowed asks the guard the question of the request's beginning again; a failure to answer is a no. */
 export function createLiveConnections(stillAllowed: (request: FastifyRequest) => Promise<boolean>, everyMs = 1_000): LiveConnections {
-  const live = new Map<FastifyRequest, () => void>();
+  const live = new Map<FastifyRequest, Live>();
 
-  const end = (request: FastifyRequest) => {
-    live.get(request)?.();
-    live.delete(request);
-  };
   const review = () => {
-    for (const request of live.keys()) {
+    for (const [request, answer] of live) {
       stillAllowed(request).then(
         allowed => {
-          if (!allowed) end(request);
+          if (!allowed) answer.destroy();
         },
-        () => end(request),
+        () => answer.destroy(),
       );
     }
   };
   const timer = setInterval(review, everyMs).unref();
 
   return {
-    add(request, endIt) {
-      live.set(request, endIt);
-      request.raw.socket.once('close', () => live.delete(request));
+    add(request, answer) {
+      if (answer.destroyed) return;
+      live.set(request, answer);
+      answer.once('close', () => live.delete(request));
     },
     review,
     size: () => live.size,
-    close: () => clearInterval(timer),
+    close() {
+      clearInterval(timer);
+      for (const answer of live.values()) answer.destroy();
+    },
   };
 }

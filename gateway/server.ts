@@ -14,6 +14,7 @@ export type ServerDeps = {
 };
 
 const MOST_HEADERS = 100;
+const LAST_WORDS_MS = 5_000;
 
 /** The bare server: what holds for every request before anybody asks whose it is. */
 export function createServer({ settings, sites, log }: ServerDeps): FastifyInstance {
@@ -37,6 +38,8 @@ export function createServer({ settings, sites, log }: ServerDeps): FastifyInsta
     response.shouldKeepAlive = false;
     app.routing(request, response);
   });
+  // Answers under way may end; whoever is still asking by then is not waited for.
+  app.addHook('preClose', async () => void setTimeout(() => app.server.closeAllConnections(), LAST_WORDS_MS).unref());
   for (const name of ['site', 'page', 'signedIn', 'visitor', 'formSecret']) app.decorateRequest(name, null);
   app.decorateRequest('csrf', '');
   return app;

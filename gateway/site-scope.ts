@@ -83,7 +83,7 @@ function carryOut(deps: SiteScopeDeps, judged: Judged, request: FastifyRequest, 
   }
   // An old login form must never send a password on: its address leads straight to where the login used to lead.
   if (page.target !== null) return void toTarget(page.target, request, reply);
-  if (isHandshake(request)) deps.live.add(request, () => request.raw.socket.destroy());
+  if (isHandshake(request)) deps.live.add(request, request.raw.socket);
   next();
 }
 
