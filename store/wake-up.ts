@@ -41,13 +41,23 @@ export function redisWakeUp(url: string, onError: (error: unknown) => void = () 
     autoResubscribe: false,
     retryStrategy,
   });
-  publisher.on('error', onError);
-  subscriber.on('error', onError);
+  // Both connections try again and again, so once is enough for each time that it goes away.
+  let away = false;
+  const miss = (cause: unknown) => {
+    if (!away)
+      onError(new Error('Redis cannot be reached: until it is back, changes of other processes are found by asking for them', { cause }));
+    away = true;
+  };
+  publisher.on('error', miss);
+  subscriber.on('error', miss);
   subscriber.on('message', listeners.wake);
   // While it was away, messages may have been missed: the first thing after every subscription is to look.
-  subscriber.on('ready', () => void subscriber.subscribe(channel).then(listeners.wake, onError));
+  subscriber.on('ready', () => {
+    away = false;
+    void subscriber.subscribe(channel).then(listeners.wake, miss);
+  });
   return {
-    publish: () => void publisher.publish(channel, '').catch(onError),
+    publish: () => void publisher.publish(channel, '').catch(miss),
     onWake: listeners.add,
     async close() {
       publisher.disconnect();
