@@ -19,7 +19,7 @@ export async function prepareDemo(settings: Settings, now: () => number) {
   return {
     catalogue,
     directory: demoDirectory,
-    welcome: welcomeTo(catalogue.portal.origin),
+    welcome: welcomeTo(catalogue.portal.origin, settings.dataDir),
     /** Fills the store at the first start, and opens the outbox; needs the data folder. */
     async settle(store: Store, hashing: Hashing) {
       await seedDemo(store, { organisations: demoOrganisations, people: demoPeople, hashing, now });
@@ -57,7 +57,7 @@ function addOutboxPages(portal: FastifyInstance, latest: Awaited<ReturnType<type
 }
 
 /** What a newcomer needs to know, printed once the demo is ready. */
-function welcomeTo(origin: string): string {
+function welcomeTo(origin: string, dataDir: string): string {
   const tries = demoPeople.filter(person => person.tryThis !== null);
   const width = (column: 'userId' | 'password') => Math.max(...tries.map(person => person[column].length));
   const [names, passwords] = [width('userId'), width('password')];
@@ -70,6 +70,6 @@ function welcomeTo(origin: string): string {
     'Sign in with one of these demo accounts (user ID, password):',
     ...rows,
     '',
-    'Stop it with Ctrl+C. Delete the data folder to start afresh.',
+    `Stop it with Ctrl+C. Then delete the folder ${dataDir} to start afresh.`,
   ].join('\n');
 }
