@@ -4,9 +4,9 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePort } from '#tests/free-port.ts';
 import { startGateway, stopGateway } from '#tests/gateway-process.ts';
 import { requestBytes, upgrade } from '#tests/raw-http.ts';
-import { freePort } from '#tests/servers.ts';
 
 let dir = '';
 beforeAll(() => {
