@@ -14,6 +14,7 @@ export function pagesOf(written: WrittenCatalogue): PlacedPage[] {
   ];
 }
 
+/** The sites with their pages, as the gateway serves them. */
 export function sitesOf(written: WrittenCatalogue): Site[] {
   const pages = pagesOf(written).map(({ page }) => page);
   return written.sites.map(({ value }) => {

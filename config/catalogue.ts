@@ -96,6 +96,7 @@ export function liveFrom(service: Service): number {
   return service.archived ? Number.POSITIVE_INFINITY : (opensAt(service) ?? Number.NEGATIVE_INFINITY);
 }
 
+/** Whether the service may be used at `now`, by whoever has the right. */
 export const serviceIsLive = (service: Service, now: number): boolean => liveFrom(service) <= now;
 
 /** The address people have as a bookmark, on the council's main site, if there is one; otherwise the portal's own. */

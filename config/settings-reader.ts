@@ -62,10 +62,12 @@ function secretText(env: Env, name: string, faults: string[]): string | null {
   }
 }
 
+/** Whether only this machine can reach what listens there. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
+/** Whether an entry is an IP address, or a range such as 10.0.0.0/8. */
 export function isAddressOrRange(entry: string): boolean {
   const [address = '', bits, ...rest] = entry.split('/');
   const family = isIP(address);
@@ -74,6 +76,7 @@ export function isAddressOrRange(entry: string): boolean {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= (family === 4 ? 32 : 128));
 }
 
+/** The parts between commas, without spaces around them; empty ones do not count. */
 export function commaList(text: string): string[] {
   return text
     .split(',')

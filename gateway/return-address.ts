@@ -17,6 +17,7 @@ export type ReturnAddresses = (text: unknown) => ReturnAddress | null;
 
 const LONGEST = 4096;
 
+/** Builds it for the hosts of a catalogue. */
 export function createReturnAddresses(catalogue: Catalogue): ReturnAddresses {
   const origins = new Map<string, { host: string; portal: boolean }>([
     [catalogue.portal.origin, { host: catalogue.portal.host, portal: true }],

@@ -33,6 +33,7 @@ const TOUCH_EVERY_MS = 60_000;
 
 type Limits = Pick<Settings, 'idleMinutes' | 'absoluteHours'>;
 
+/** Builds the memory of sessions: what is known is answered at once, and never once a change was told. */
 export function createSessions(store: Store, cookies: Cookies, limits: Limits, now: () => number): Sessions {
   const idleMs = limits.idleMinutes * 60_000;
   const absoluteMs = limits.absoluteHours * 3_600_000;

@@ -14,6 +14,7 @@ export async function countAttempts(db: Reader, kind: AttemptKind, key: string, 
   return Number(count);
 }
 
+/** Notes a try. Count it before what is tried is judged: a burst sent side by side must not get past the limit. */
 export async function addAttempt(db: Reader, kind: AttemptKind, key: string, now: number): Promise<void> {
   await db.insertInto('attempts').values({ kind, key, at: now }).execute();
 }

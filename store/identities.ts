@@ -26,6 +26,7 @@ export async function addIdentity(tx: Change, { person, kind, subject, now }: Ne
   return id;
 }
 
+/** The identity with that user ID or address, however it is written. */
 export function findIdentity(db: Reader, provider: Provider, subject: string): Promise<IdentityRow | undefined> {
   return db
     .selectFrom('identities')

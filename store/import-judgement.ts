@@ -11,6 +11,7 @@ export type Seen = {
   pairs: Map<string, { row: number; rest: string }>;
 };
 
+/** Before the first row. */
 export const nothingSeen = (): Seen => ({ people: new Map(), holders: new Map(), organisations: new Map(), pairs: new Map() });
 
 const detailsOf = (row: ImportRow) => JSON.stringify([row.first_name, row.last_name, row.email, row.phone, row.user_id]);
@@ -106,8 +107,9 @@ export function judgeRow(row: ImportRow, number: number, state: ImportState, see
   const administers = organisation && person?.administers.get(organisationDomain(organisation.id));
   const dismissed = wantsAdministrator(row) && administers === 'dismissed';
   const madeAdministrator = wantsAdministrator(row) && administers === undefined;
-  const changes = changesOf(row, state);
-  const outcome = !person && !before ? 'new' : changes.length > 0 || madeAdministrator ? 'changed' : 'unchanged';
   const reason = dismissed ? 'Somebody ended this administrator: an import does not appoint them again.' : null;
-  return { row: number, outcome, madeAdministrator, changes: outcome === 'new' ? [] : changes, reason };
+  if (!person && !before) return { row: number, outcome: 'new', madeAdministrator, changes: [], reason };
+  const changes = changesOf(row, state);
+  const outcome = changes.length > 0 || madeAdministrator ? 'changed' : 'unchanged';
+  return { row: number, outcome, madeAdministrator, changes, reason };
 }

@@ -20,6 +20,7 @@ export type ImportState = {
   holders: Map<string, number>;
 };
 
+/** Who may hold a user ID or address once only, as a key. */
 export const holderKey = (provider: Provider, subject: string): string => `${provider}:${subjectKey(subject)}`;
 
 /** Reads it for 200 rows at most. */
@@ -66,8 +67,8 @@ async function addSubjects(db: Reader, ids: number[], known: Known) {
 async function addMemberships(db: Reader, ids: number[], known: Known) {
   const rows = await db.selectFrom('memberships').selectAll().where('person_id', 'in', ids).execute();
   for (const { person_id, organisation_id, job_role, removed_at, removed_by } of rows) {
-    const removed = removed_at === null ? 'no' : removed_by === null ? 'by-itself' : 'by-somebody';
-    known.get(person_id)?.memberships.set(organisation_id, { jobRole: job_role, removed });
+    const how = removed_by === null ? 'by-itself' : 'by-somebody';
+    known.get(person_id)?.memberships.set(organisation_id, { jobRole: job_role, removed: removed_at === null ? 'no' : how });
   }
 }
 

@@ -93,6 +93,7 @@ export async function moveVersion(tx: Change, organisation: number, person: numb
   return numUpdatedRows > 0n;
 }
 
+/** What the person does there, in words; nothing is decided by it. */
 export async function setJobRole(tx: Change, organisation: number, person: number, jobRole: string | null): Promise<void> {
   await tx
     .updateTable('memberships')

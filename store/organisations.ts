@@ -21,10 +21,12 @@ export function findOrganisation(db: Reader, code: string): Promise<Organisation
   return db.selectFrom('organisations').selectAll().where('code', '=', code).executeTakeFirst();
 }
 
+/** The organisation with that id, open or closed. */
 export function organisation(db: Reader, id: number): Promise<OrganisationRow | undefined> {
   return db.selectFrom('organisations').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
+/** Changes the name and the form it is searched in. */
 export async function renameOrganisation(tx: Change, id: number, name: string): Promise<void> {
   await tx
     .updateTable('organisations')

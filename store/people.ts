@@ -37,6 +37,7 @@ export async function addPerson(tx: Change, { sourceId, firstName, lastName, ema
 
 export type PersonDetails = { firstName: string; lastName: string; email: string | null; phone: string | null };
 
+/** Replaces all of them; identities keep what the person signs in with. */
 export async function changeDetails(tx: Change, id: number, { firstName, lastName, email, phone }: PersonDetails): Promise<void> {
   await tx
     .updateTable('people')
@@ -45,6 +46,7 @@ export async function changeDetails(tx: Change, id: number, { firstName, lastNam
     .execute();
 }
 
+/** The person with that id, active or not. */
 export function person(db: Reader, id: number): Promise<PersonRow | undefined> {
   return db.selectFrom('people').selectAll().where('id', '=', id).executeTakeFirst();
 }
@@ -80,6 +82,7 @@ export async function setSecurityPhone(tx: Change, id: number, phone: string | n
     .execute();
 }
 
+/** Remembers when a person signed in last. */
 export async function setSignedIn(db: Reader, id: number, now: number): Promise<void> {
   await db.updateTable('people').set({ last_signed_in_at: now }).where('id', '=', id).execute();
 }

@@ -97,6 +97,7 @@ export function block(tx: Change, { reason, by, now, ...where }: InService & By 
   return ensureRule(tx, { ...denial(where), reason, by, now });
 }
 
+/** Lifts it. Returns whether there was one. */
 export function unblock(tx: Change, { by, now, ...where }: InService & By): Promise<boolean> {
   return endRule(tx, { ...denial(where), by, now });
 }
@@ -108,6 +109,7 @@ export async function giveCouncilRole(tx: Change, { person, by, now }: { person:
   return ensureRule(tx, { domain: councilDomain, ptype: 'g', v: [personSubject(person), councilRole, councilDomain], by, now });
 }
 
+/** Returns whether the person was a council operator. */
 export function takeCouncilRole(tx: Change, { person, by, now }: { person: number } & By): Promise<boolean> {
   return endRule(tx, { domain: councilDomain, ptype: 'g', v: [personSubject(person), councilRole, councilDomain], by, now });
 }

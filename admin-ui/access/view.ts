@@ -40,15 +40,10 @@ export function confirmationPage(
   self: boolean,
 ) {
   const appoint = difference.administrator === 'appoint';
-  const whom = self ? 'yourself' : nameOf(state);
+  const make = `Make ${self ? 'yourself' : nameOf(state)}`;
+  const stop = self ? 'Stop being' : `Stop ${nameOf(state)} being`;
   return {
-    ...frame(
-      organisation,
-      state,
-      appoint
-        ? `Make ${whom} an Organisation Administrator?`
-        : `Stop ${self ? 'being' : `${nameOf(state)} being`} an Organisation Administrator?`,
-    ),
+    ...frame(organisation, state, `${appoint ? make : stop} an Organisation Administrator?`),
     appoint,
     self,
     added: difference.added.map(({ service, endsAt }) => sayRight(service.name, endsAt)),

@@ -1,9 +1,10 @@
-import type { Catalogue, Page, Service, Site } from '#config/catalogue.ts';
+import type { Catalogue, Page, Site } from '#config/catalogue.ts';
 import { buildSites, normalHost } from '../sites.ts';
 import { UsageFault } from './command.ts';
 
-/** What the gateway makes of an address, with the lines that say so. */
-export type Address = { lines: string[]; site: Site | null; page: Page | null; service: Service | null; served: boolean };
+/** What the gateway makes of an address, with the lines that say so: a page of a site, or whether something else is served there. */
+export type Address = { lines: string[]; found: FoundPage | null; served: boolean };
+export type FoundPage = { site: Site; page: Page };
 
 export type WrittenAddress = { authority: string; path: string };
 
@@ -11,7 +12,7 @@ export type WrittenAddress = { authority: string; path: string };
  * Takes an address apart by hand: URL would resolve dots and backslashes first, and a request that carries them is judged as it
  * stands. http and https meet the gateway at the same page.
  */
-export function readAddress(url: string): WrittenAddress {
+export function takeApart(url: string): WrittenAddress {
   const match = /^https?:\/\/([^/?#]+)([^?#]*)/i.exec(url.trim());
   if (!match) throw new UsageFault(`"${url}" is not a whole address such as https://www.example.org/page.`);
   return { authority: match[1]!, path: match[2] || '/' };
@@ -34,15 +35,15 @@ export function lookUp(catalogue: Catalogue, { authority, path }: WrittenAddress
   if ('portalPath' in found)
     return { ...nowhere([...lines, `Page      a bookmark that leads to ${catalogue.portal.origin}${found.portalPath}`]), served: true };
   if ('missing' in found) return nowhere([...lines, 'Page      none: nothing in the catalogue covers this path (404).']);
-  return { ...describe(catalogue, found.page, lines), site, page: found.page, served: true };
+  return { lines: [...lines, ...describe(catalogue, found.page)], found: { site, page: found.page }, served: true };
 }
 
-const nowhere = (lines: string[]): Address => ({ lines, site: null, page: null, service: null, served: false });
+const nowhere = (lines: string[]): Address => ({ lines, found: null, served: false });
 
 const hostsOf = ({ portal, sites }: Catalogue): string => [portal.host, ...sites.map(({ host }) => host)].join(', ');
 
-function describe(catalogue: Catalogue, page: Page, lines: string[]): { lines: string[]; service: Service | null } {
-  const service = catalogue.services.find(({ id }) => id === page.service) ?? null;
+function describe(catalogue: Catalogue, page: Page): string[] {
+  const service = catalogue.services.find(({ id }) => id === page.service);
   const kinds = {
     open: 'open to everybody, without signing in',
     shared: 'shared by the services of this host: open to whoever may use one of them',
@@ -51,5 +52,5 @@ function describe(catalogue: Catalogue, page: Page, lines: string[]): { lines: s
   const covers = page.match === 'prefix' ? `${page.path} and everything below it` : page.path;
   const leads = page.target === null ? `Served by ${page.upstream}` : `An old login; it leads to ${page.target}`;
   const named = service ? [`Service   ${service.id}: ${service.fullName}`] : [];
-  return { service, lines: [...lines, `Page      ${covers}: ${kinds[page.kind]}`, `          ${leads}`, ...named] };
+  return [`Page      ${covers}: ${kinds[page.kind]}`, `          ${leads}`, ...named];
 }

@@ -35,7 +35,7 @@ const names = { 'first-name': { type: 'string' }, 'last-name': { type: 'string' 
 
 async function add(args: string[], around: Surroundings): Promise<void> {
   const { values, positionals } = readArguments(args, names, { least: 1, most: 1 });
-  const email = positionals[0]!.trim();
+  const [email = ''] = positionals.map(text => text.trim());
   if (!isEmailAddress(email)) throw new UsageFault(`"${email}" is not one email address.`);
   const named = { firstName: values['first-name']?.trim() || email.split('@', 1)[0]!, lastName: values['last-name']?.trim() ?? '' };
   await inWorkplace(around, { kind: 'real', mayBegin: true }, async ({ store, settings, catalogue, now, print }) => {
@@ -84,24 +84,25 @@ async function list(args: string[], around: Surroundings): Promise<void> {
 
 async function remove(args: string[], around: Surroundings): Promise<void> {
   const { values, positionals } = readArguments(args, { reason: { type: 'string' } }, { least: 1, most: 1 });
+  const [email = ''] = positionals;
   const reason = values.reason?.trim();
   if (!reason) throw new UsageFault('--reason is missing.');
-  await inWorkplace(around, { kind: 'real', mayBegin: false }, place => takeRole(place, positionals[0]!, reason));
+  await inWorkplace(around, { kind: 'real', mayBegin: false }, place => takeRole(place, email, reason));
 }
 
 async function takeRole({ store, now, print }: Workplace, email: string, reason: string): Promise<void> {
   const at = now();
   const identity = await findIdentity(store.db, 'local', email);
   const operator = identity && (await person(store.db, identity.person_id));
+  const nobody = new CommandFault(`${email} is not a council operator: npm run portal -- council list shows who is.`);
+  if (!operator) throw nobody;
   const left = await store.change(async tx => {
-    if (!operator || !(await takeCouncilRole(tx, { person: operator.id, by: null, now: at }))) {
-      throw new CommandFault(`${email} is not a council operator: npm run portal -- council list shows who is.`);
-    }
+    if (!(await takeCouncilRole(tx, { person: operator.id, by: null, now: at }))) throw nobody;
     await append(tx, { at, kind: 'council-role-taken', person: operator.id, text: { person: fullName(operator), reason } });
     await cancelLinks(tx, { person: operator.id, now: at });
     await endSessions(tx, { person: operator.id }, { reason: 'council-role-taken', by: null, now: at });
     return (await councilOperators(tx)).length;
   });
-  print(`${fullName(operator!)} (${email}) is no longer a council operator, and is signed out.`);
+  print(`${fullName(operator)} (${email}) is no longer a council operator, and is signed out.`);
   if (left === 0) print('Nobody is a council operator now.');
 }

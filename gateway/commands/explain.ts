@@ -6,7 +6,7 @@ import { factsOf } from '#store/rules.ts';
 import type { OrganisationRow, PersonRow } from '#store/tables.ts';
 import { createGuard } from '../guard.ts';
 import { serviceStates } from '../service-states.ts';
-import { type Address, lookUp, readAddress } from './address.ts';
+import { type FoundPage, lookUp, takeApart } from './address.ts';
 import { type Command, CommandFault, type Exit, exits, readArguments, type Surroundings, UsageFault } from './command.ts';
 import { readInstant } from './instant.ts';
 import { type Belonging, belongingsOf, findPerson } from './people-look-up.ts';
@@ -34,23 +34,20 @@ export const explain: Command = {
     const at = readInstant(values.at) ?? around.now();
     // What was true in the past cannot be told from the memberships of today.
     if (at < around.now()) throw new UsageFault('--at must not lie in the past.');
-    const written = readAddress(url);
+    const written = takeApart(url);
     return inWorkplace(around, { kind: 'any', mayBegin: false }, async place => {
-      const address = lookUp(place.catalogue, written);
-      place.print(`Address   ${url}`);
-      for (const line of address.lines) place.print(line);
-      if (!address.page) return address.served ? exits.fine : exits.notAllowed;
-      if (name !== undefined && address.page.kind !== 'open')
-        return explainPerson({ ...place, now: () => at }, address, name, organisation);
-      place.print(
-        address.page.kind === 'open' ? 'Decision  allow (open-page)' : 'Decision  sign-in (not-signed-in), then by person: add --person',
-      );
+      const { lines, found, served } = lookUp(place.catalogue, written);
+      for (const line of [`Address   ${url}`, ...lines]) place.print(line);
+      if (!found) return served ? exits.fine : exits.notAllowed;
+      const open = found.page.kind === 'open';
+      if (name !== undefined && !open) return explainPerson({ ...place, now: () => at }, found, name, organisation);
+      place.print(open ? 'Decision  allow (open-page)' : 'Decision  sign-in (not-signed-in), then by person: add --person');
       return exits.fine;
     });
   },
 };
 
-async function explainPerson(place: Workplace, address: Address, name: string, code: string | undefined): Promise<Exit> {
+async function explainPerson(place: Workplace, found: FoundPage, name: string, code: string | undefined): Promise<Exit> {
   const someone = await findPerson(place.store.db, name);
   const belongings = await belongingsOf(place.store.db, someone.id);
   const policies = createPolicies({
@@ -59,7 +56,7 @@ async function explainPerson(place: Workplace, address: Address, name: string, c
     now: place.now,
     onFault: fault => place.complain(`The rights could not be read: ${fault instanceof Error ? fault.message : fault}.`),
   });
-  const asking: Asking = { place, address, policies, person: someone };
+  const asking: Asking = { place, found, policies, person: someone };
   if (code !== undefined) return (await explainIn(asking, await organisationOf(place, code), belongings)) ? exits.fine : exits.notAllowed;
   const present = belongings.filter(({ removed }) => removed === null);
   let allowed = false;
@@ -74,17 +71,17 @@ async function organisationOf({ store }: Workplace, code: string): Promise<Organ
   return organisation;
 }
 
-type Asking = { place: Workplace; address: Address; policies: Policies; person: PersonRow };
+type Asking = { place: Workplace; found: FoundPage; policies: Policies; person: PersonRow };
 
 /** Prints the gateway's own judgement of the person working in one organisation, and what lies behind it. */
 async function explainIn(asking: Asking, organisation: OrganisationRow, belongings: readonly Belonging[]): Promise<boolean> {
-  const { place, address, policies, person } = asking;
+  const { place, found, policies, person } = asking;
   const decision = await judge(asking, organisation.id);
   const { print } = place;
   print(`\n${fullName(person)} at ${organisation.name} (${organisation.code})`);
   print(`Decision  ${decision.outcome} (${decision.reason})`);
   // Of shared pages, the rule that decided belongs to another service than the page's own.
-  const service = address.page?.service ?? /, s:([a-z0-9-]+), use, /.exec(decision.rule ?? '')?.[1];
+  const service = found.page.service ?? /, s:([a-z0-9-]+), use, /.exec(decision.rule ?? '')?.[1];
   if (service === undefined) {
     print('Because   None of the services of this host may be used.');
     return false;
@@ -114,9 +111,9 @@ async function explainNowhere(asking: Asking, belongings: readonly Belonging[]):
   return decision.outcome === 'allow';
 }
 
-function judge({ place, address, policies, person }: Asking, organisation: number | null) {
+function judge({ place, found, policies, person }: Asking, organisation: number | null) {
   const guard = createGuard({ catalogue: place.catalogue, policies, rightsAreFresh: () => true });
-  return guard(address.site!, address.page!, { person, organisation: organisation === null ? null : { id: organisation } });
+  return guard(found.site, found.page, { person, organisation: organisation === null ? null : { id: organisation } });
 }
 
 function nameOfService({ catalogue }: Workplace, id: string): { service?: string } {

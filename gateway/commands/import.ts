@@ -18,7 +18,7 @@ export const importPeople: Command = {
   ],
   async run(args: string[], around: Surroundings) {
     const { values, positionals } = readArguments(args, { apply: { type: 'boolean', default: false } }, { least: 1, most: 1 });
-    const path = positionals[0]!;
+    const [path = ''] = positionals;
     const file = readPeopleFile(path);
     return inWorkplace(around, { kind: 'real', mayBegin: true }, async place => {
       const at = place.now();

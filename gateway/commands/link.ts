@@ -10,7 +10,8 @@ export const link: Command = {
   usage: ['link <email address>'],
   async run(args: string[], around: Surroundings) {
     const { positionals } = readArguments(args, {}, { least: 1, most: 1 });
-    await inWorkplace(around, { kind: 'real', mayBegin: false }, place => printLink(place, positionals[0]!));
+    const [email = ''] = positionals;
+    await inWorkplace(around, { kind: 'real', mayBegin: false }, place => printLink(place, email));
     return exits.fine;
   },
 };

@@ -28,11 +28,8 @@ export async function belongingsOf(db: Reader, person: number): Promise<Belongin
     .where('memberships.person_id', '=', person)
     .orderBy('organisations.name_search')
     .execute();
-  return rows.map(({ removed_at, removed_reason, first_name, last_name, ...organisation }) => ({
-    organisation,
-    removed:
-      removed_at === null
-        ? null
-        : { at: removed_at, reason: removed_reason, by: first_name === null ? null : fullName({ first_name, last_name: last_name ?? '' }) },
-  }));
+  return rows.map(({ removed_at, removed_reason, first_name, last_name, ...organisation }) => {
+    const by = first_name === null ? null : fullName({ first_name, last_name: last_name ?? '' });
+    return { organisation, removed: removed_at === null ? null : { at: removed_at, reason: removed_reason, by } };
+  });
 }

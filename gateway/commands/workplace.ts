@@ -38,6 +38,7 @@ export async function inWorkplace<T>(around: Surroundings, needs: Needs, work: (
   }
 }
 
+/** Without a catalogue it is the demo. */
 export const kindOf = ({ catalogue }: Settings): InstallationKind => (catalogue === null ? 'demo' : 'real');
 
 /** The catalogue the gateway would serve; the demo's is loaded only when there is no other. */

@@ -19,6 +19,7 @@ export type SetPasswordDeps = { store: Store; hashing: Hashing; deliverSoon(): v
 
 const link = z.object({ token: z.string().regex(/^[A-Za-z0-9_-]{43}$/) });
 
+/** The page behind an invitation or a reset, and its form. */
 export function addSetPassword(portal: FastifyInstance, deps: SetPasswordDeps): void {
   portal.get('/set-password', { config: { rule: 'public' } }, async (request, reply) => {
     const query = link.safeParse(request.query);
