@@ -85,7 +85,7 @@ test('whoever leaves while being judged does not reach the legacy server', async
   far.length = 0;
   // What was known of the person is doubtful now and must be read again, and the store is busy until the browser has gone.
   await changeRights(app, await idsOf(app, 'JHOWEL12', 'SP3'), async () => {});
-  const busy = sql`with recursive n(i) as (select 1 union all select i + 1 from n where i < 300000) select max(i) from n`.execute(
+  const busy = sql`with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000000) select max(i) from n`.execute(
     app.store.db,
   );
   const bytes = requestBytes(handshake('page'));
