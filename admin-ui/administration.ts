@@ -6,8 +6,8 @@ import { guardAdministrators, guardCode, guardOrganisation } from './guards.ts';
 import { registerHub } from './hub/hub.ts';
 import { registerPeople } from './people/people.ts';
 import { registerRegistration } from './registration/registration.ts';
-import { registerPhoneDeletion } from './removal/phone-deletion.ts';
 import { registerRemoval } from './removal/removal.ts';
+import { registerPhoneDeletion } from './security-phone/phone-deletion.ts';
 import { registerSecurityCode } from './security-phone/security-code.ts';
 import { registerSecurityPhone } from './security-phone/security-phone.ts';
 

@@ -34,7 +34,7 @@ export const serviceObject = (service: string): string => `s:${word(service)}`;
 export const serviceRole = (service: string): string => `r:${word(service)}`;
 
 /** Writes one rule as it stands and returns its id. */
-export async function addRule(tx: Change, { domain, ptype, v, startsAt, endsAt, by, reason, now }: NewRule): Promise<number> {
+async function addRule(tx: Change, { domain, ptype, v, startsAt, endsAt, by, reason, now }: NewRule): Promise<number> {
   const [v0, v1, v2, v3, v4] = v;
   if (v0 === undefined || v1 === undefined || v2 === undefined) throw new TypeError('A rule has three values at least.');
   const { id } = await tx
@@ -75,7 +75,7 @@ export function liveRules(db: Reader, { domain, ptype, v }: RuleValues, now: num
 }
 
 /** Revokes rules by id; the rows stay, so that what was valid when can always be told. Returns how many were live. */
-export async function revokeRules(tx: Change, ids: readonly number[], by: number | null, now: number): Promise<number> {
+async function revokeRules(tx: Change, ids: readonly number[], by: number | null, now: number): Promise<number> {
   if (ids.length === 0) return 0;
   const { numUpdatedRows } = await tx
     .updateTable('rules')

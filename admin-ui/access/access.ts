@@ -5,7 +5,7 @@ import { visitorOf } from '#views/visitor.ts';
 import { personAddress, personIn } from '../addresses.ts';
 import type { AdminDeps } from '../deps.ts';
 import { administered, refuseDismissed } from '../guards.ts';
-import { readNews } from '../news.ts';
+import { savedBanner } from '../saved-banner.ts';
 import { lastAdministrator } from '../standing.ts';
 import type { AccessForm } from './form.ts';
 import { type Asked, type Saved, saveAccess } from './save.ts';
@@ -25,7 +25,7 @@ export function registerAccess(scope: FastifyInstance, deps: AdminDeps): void {
     const state = await accessState(deps.store.db, deps.catalogue, where);
     if (!state) return deps.problem(request, reply, 'not-found');
     const saved = fieldOf(request.query, 'saved');
-    const banner = saved === 'none' ? unchanged : await readNews(deps, request, saved, person);
+    const banner = saved === 'none' ? unchanged : await savedBanner(deps, request, saved, person);
     return reply.page('admin-ui/access/manage-user-access', { ...boxesPage(organisation, state, null, []), banner });
   });
 

@@ -9,7 +9,7 @@ import { visitorOf } from '#views/visitor.ts';
 import { hubAddress, peopleAddress, personAddress, phoneDeletionAddress, registrationAddress, removalAddress } from '../addresses.ts';
 import type { AdminDeps } from '../deps.ts';
 import { administered } from '../guards.ts';
-import { readNews } from '../news.ts';
+import { savedBanner } from '../saved-banner.ts';
 import { type ListedPerson, listPeople, type PeoplePage, pageSize } from './queries.ts';
 
 const longestSearch = 200;
@@ -34,8 +34,7 @@ export function registerPeople(scope: FastifyInstance, deps: AdminDeps): void {
     const found = await listPeople(deps.store.db, organisation.id, q, page);
     const data = await viewOf(deps, request, organisation, q, found);
     if (isPartial(request.headers)) return reply.fragment('admin-ui/people/_answer', data);
-    const news = await readNews(deps, request, saved);
-    return reply.page('admin-ui/people/manage-users', { ...data, banner: news });
+    return reply.page('admin-ui/people/manage-users', { ...data, banner: await savedBanner(deps, request, saved) });
   });
 }
 

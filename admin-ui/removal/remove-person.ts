@@ -4,13 +4,13 @@ import type { Change } from '#store/database.ts';
 import { cancelLinks } from '#store/links.ts';
 import { removeMembership } from '#store/memberships.ts';
 import { administratorNames, grantsOf } from '#store/rights.ts';
+import { forgetSecurityPhone } from '#store/security-phone.ts';
 import { endSessions } from '#store/sessions.ts';
 import type { OrganisationRow, PersonRow } from '#store/tables.ts';
 import type { Visitor } from '#views/visitor.ts';
 import type { AdminDeps } from '../deps.ts';
 import { askWithin, isLastAdministrator } from '../standing.ts';
 import { authorOf, entryOf, memberOf } from '../subject.ts';
-import { forgetPhone } from './phone-deletion.ts';
 
 export type RemovalAsked = { visitor: Visitor; organisation: OrganisationRow; person: number | null; reason: string | null };
 export type RemovalResult =
@@ -44,7 +44,7 @@ async function remove(tx: Change, { visitor, organisation, person, reason, now }
   await endSessions(tx, { person: person.id }, { reason: 'removed-from-organisation', by, now });
   if (!(await belongsSomewhere(tx, person.id))) {
     // Nobody needs these any more: the number may not be kept, and an invitation would open an account without a purpose.
-    await forgetPhone(tx, person.id, now);
+    await forgetSecurityPhone(tx, person.id, now);
     await cancelLinks(tx, { person: person.id, now });
   }
   const administrators = await administratorNames(tx, organisation.id, now);

@@ -1,20 +1,17 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { tell } from '#notify/tell.ts';
 import { append } from '#store/activity.ts';
-import type { Change } from '#store/database.ts';
 import { fullName } from '#store/names.ts';
-import { setSecurityPhone } from '#store/people.ts';
 import { administratorNames } from '#store/rights.ts';
-import { endCodes } from '#store/security-codes.ts';
-import { forgetAdminSeen } from '#store/step-up.ts';
+import { forgetSecurityPhone } from '#store/security-phone.ts';
 import type { OrganisationRow, PersonRow } from '#store/tables.ts';
 import { type Visitor, visitorOf } from '#views/visitor.ts';
 import { hubAddress, peopleAddress, personIn, phoneDeletionAddress } from '../addresses.ts';
 import type { AdminDeps } from '../deps.ts';
 import { administered, refuseDismissed } from '../guards.ts';
-import { endingOf } from '../security-phone/phone-number.ts';
 import { askWithin } from '../standing.ts';
 import { authorOf, entryOf, memberOf } from '../subject.ts';
+import { endingOf } from './phone-number.ts';
 
 const path = '/organisations/:organisation/people/:person/security-phone/delete';
 
@@ -43,7 +40,7 @@ function show(request: FastifyRequest, reply: FastifyReply, person: PersonRow): 
   const self = person.id === visitorOf(request).personId;
   const exists = person.security_phone !== null;
   const title = exists ? `Delete ${self ? 'your own' : `${name}’s`} OTP number?` : `${name} does not have an OTP number`;
-  return reply.page('admin-ui/removal/delete-phone', {
+  return reply.page('admin-ui/security-phone/delete-phone', {
     title,
     crumbs: [
       { text: 'Organisation administration hub', href: hubAddress(organisation.id) },
@@ -71,7 +68,7 @@ function deletePhone(deps: AdminDeps, visitor: Visitor, organisation: Organisati
     const person = await memberOf(tx, organisation.id, id);
     if (!person) return 'not-found';
     if (person.security_phone === null) return { person, activity: null };
-    await forgetPhone(tx, person.id, now);
+    await forgetSecurityPhone(tx, person.id, now);
     const activity = await append(tx, { ...entryOf(visitor, organisation, person, now), kind: 'security-phone-deleted' });
     const data = {
       organisation: organisation.name,
@@ -83,11 +80,4 @@ function deletePhone(deps: AdminDeps, visitor: Visitor, organisation: Organisati
     await tell(tx, person, 'security-phone-deleted', data, { activity, now });
     return { person, activity };
   });
-}
-
-/** Nothing of the number is left: neither stored, nor waiting in a code, nor vouching for an open session. */
-export async function forgetPhone(tx: Change, person: number, now: number): Promise<void> {
-  await setSecurityPhone(tx, person, null, now);
-  await endCodes(tx, person, now);
-  await forgetAdminSeen(tx, person);
 }

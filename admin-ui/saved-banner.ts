@@ -16,7 +16,7 @@ const freshMs = 10 * 60_000;
  * The green banner after a save. The address names an entry of the activity, and only whoever made that change, a moment ago and
  * in this organisation, is shown it; so a banner can neither be forged by a link nor told to anybody else.
  */
-export async function readNews(deps: AdminDeps, request: FastifyRequest, saved: string, person?: number): Promise<Banner | null> {
+export async function savedBanner(deps: AdminDeps, request: FastifyRequest, saved: string, person?: number): Promise<Banner | null> {
   const id = parseId(saved);
   if (id === null) return null;
   const [entry] = await readAfter(deps.store.db, id - 1, 1);
