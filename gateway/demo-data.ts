@@ -49,7 +49,8 @@ async function addDemoPerson(tx: Change, someone: DemoPerson, { ids, hashes, now
   const { sourceId, firstName, lastName, email, phone, securityPhone, kind, userId } = someone;
   const person = await addPerson(tx, { sourceId, firstName, lastName, email, phone, now });
   await addIdentity(tx, { person, kind, subject: userId, now });
-  if (hashes.has(userId)) await setPassword(tx, person, hashes.get(userId)!, now);
+  const hash = hashes.get(userId);
+  if (hash !== undefined) await setPassword(tx, person, hash, now);
   if (securityPhone) await setSecurityPhone(tx, person, securityPhone, now);
   const name = fullName({ first_name: firstName, last_name: lastName });
   await append(tx, { at: now, kind: 'person-added', person, text: { person: name } });

@@ -65,8 +65,9 @@ const flat = (headers: NodeJS.Dict<string | string[]>): string[] =>
 function grouped(headers: readonly string[]): Record<string, string | string[]> {
   const groups: Record<string, string | string[]> = {};
   for (let index = 0; index < headers.length; index += 2) {
-    const [name, value] = [headers[index]!.toLowerCase(), headers[index + 1]!];
-    groups[name] = groups[name] === undefined ? value : [groups[name], value].flat();
+    const [name = '', value = ''] = headers.slice(index, index + 2);
+    const before = groups[name.toLowerCase()];
+    groups[name.toLowerCase()] = before === undefined ? value : [before, value].flat();
   }
   return groups;
 }

@@ -91,12 +91,19 @@ function faultOf(request: FastifyRequest, sites: Sites): ProblemCode | null {
   // Node's parser takes 0.9 and 2.0 in the first line as well, and the proxy engine would handle the latter by other rules.
   if (httpVersionMajor !== 1) return 'bad-request';
   if (rawHeaders.length > 2 * MOST_HEADERS) return 'too-many-headers';
-  let hosts = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2)
-    if (rawHeaders[index]!.length === 4 && rawHeaders[index]!.toLowerCase() === 'host') hosts += 1;
-  if (hosts !== 1 || !url.startsWith('/')) return 'bad-request';
+  if (hostsIn(rawHeaders) !== 1 || !url.startsWith('/')) return 'bad-request';
   if (request.method === 'TRACE') return 'method-not-allowed';
   return sites.place(request.headers.host).kind === 'unknown' ? 'unknown-host' : null;
+}
+
+/** How many Host headers there are. Lengths are compared first: nearly every other name is told apart by its own. */
+function hostsIn(rawHeaders: readonly string[]): number {
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index];
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts;
 }
 
 /** Never a permanent redirect: which addresses are ours must stay reversible. */

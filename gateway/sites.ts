@@ -42,7 +42,10 @@ export function buildSites(catalogue: Catalogue): Sites {
   }
   return {
     place,
-    find: (site, path) => findPage(indexes.get(site)!, path),
+    find(site, path) {
+      const index = indexes.get(site);
+      return index ? findPage(index, path) : { missing: true };
+    },
   };
 }
 

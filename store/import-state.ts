@@ -43,16 +43,15 @@ export async function readImportState(db: Reader, rows: readonly ImportRow[], no
 async function readPeople(db: Reader, rows: readonly ImportRow[], now: number): Promise<Map<string, KnownPerson>> {
   const sourceIds = rows.map(row => row.source_id);
   const people = await db.selectFrom('people').selectAll().where('source_id', 'in', sourceIds).execute();
-  const known = new Map<number, KnownPerson>(
-    people.map(row => [row.id, { row, subjects: new Map(), memberships: new Map(), administers: new Map() }]),
-  );
+  const found = people.map((row): KnownPerson => ({ row, subjects: new Map(), memberships: new Map(), administers: new Map() }));
+  const known: Known = new Map(found.map(person => [person.row.id, person]));
   const ids = [...known.keys()];
   if (ids.length > 0) {
     await addSubjects(db, ids, known);
     await addMemberships(db, ids, known);
     await addRights(db, ids, known, now);
   }
-  return new Map(people.map(row => [row.source_id ?? '', known.get(row.id)!]));
+  return new Map(found.map(person => [person.row.source_id ?? '', person]));
 }
 
 type Known = Map<number, KnownPerson>;

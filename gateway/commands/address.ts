@@ -15,7 +15,8 @@ export type WrittenAddress = { authority: string; path: string };
 export function takeApart(url: string): WrittenAddress {
   const match = /^https?:\/\/([^/?#]+)([^?#]*)/i.exec(url.trim());
   if (!match) throw new UsageFault(`"${url}" is not a whole address such as https://www.example.org/page.`);
-  return { authority: match[1]!, path: match[2] || '/' };
+  const [, authority = '', path = ''] = match;
+  return { authority, path: path === '' ? '/' : path };
 }
 
 /** Looks an address up as a request for it would be. */

@@ -37,7 +37,8 @@ async function add(args: string[], around: Surroundings): Promise<void> {
   const { values, positionals } = readArguments(args, names, { least: 1, most: 1 });
   const [email = ''] = positionals.map(text => text.trim());
   if (!isEmailAddress(email)) throw new UsageFault(`"${email}" is not one email address.`);
-  const named = { firstName: values['first-name']?.trim() || email.split('@', 1)[0]!, lastName: values['last-name']?.trim() ?? '' };
+  const [mailbox = ''] = email.split('@', 1);
+  const named = { firstName: values['first-name']?.trim() || mailbox, lastName: values['last-name']?.trim() ?? '' };
   await inWorkplace(around, { kind: 'real', mayBegin: true }, async ({ store, settings, catalogue, now, print }) => {
     const at = now();
     const { operator, began, link } = await store.change(async tx => {
@@ -65,7 +66,8 @@ async function operatorOf(tx: Change, email: string, named: { firstName: string;
   if (known) return known;
   const id = await addPerson(tx, { ...named, email, now });
   await addIdentity(tx, { person: id, kind: 'registered', subject: email, now });
-  const made = (await person(tx, id))!;
+  const made = await person(tx, id);
+  if (!made) throw new Error('the person just added is not there');
   await append(tx, { at: now, kind: 'person-added', person: id, text: { person: fullName(made) } });
   return made;
 }
