@@ -4,8 +4,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Dispatcher } from 'undici';
 import { requestHeaders, responseHeaders, valuesOf } from './headers.ts';
 import type { LiveConnections } from './live.ts';
+import type { Guest } from './queue.ts';
 import { codeOfFailure, type Route, readableReason } from './route.ts';
-import type { Upstream, Waiting } from './upstreams.ts';
+import type { Upstream } from './upstreams.ts';
 
 /**
  * The engine for plain HTTP: undici's `dispatch`, its answer written straight to the browser's connection. Between the two stands
@@ -27,22 +28,10 @@ export function addDispatch(sites: FastifyInstance, methods: string[], live: Liv
 function forward(request: FastifyRequest, reply: FastifyReply, route: Route, live: LiveConnections): void {
   const upstream = route.upstreamOf(request);
   const refusal = upstream.refusal();
-  if (refusal) {
-    route.trouble(request, reply, refusal, 'not asked');
-    return;
+  if (refusal) route.trouble(request, reply, refusal, 'not asked');
+  else if (!upstream.queue.enter(new Exchange(request, reply, route, live, upstream))) {
+    route.trouble(request, reply, 'upstream-busy', 'too many wait already');
   }
-  const body = bodyOf(request);
-  const exchange = new Exchange(request, reply, route, live, upstream, body);
-  const options: Dispatcher.DispatchOptions & { servername: string } = {
-    path: request.raw.url ?? '/',
-    method: request.method as Dispatcher.HttpMethod,
-    headers: requestHeaders(request.headers, route.requestFacts(request)),
-    body,
-    // Otherwise undici takes it from `Host`, and closes its connections whenever two sites of one https server take turns.
-    servername: upstream.servername,
-  };
-  upstream.pool.dispatch(options, exchange);
-  exchange.waitIfNeedBe();
 }
 
 /** Not the request itself: undici destroys what it cannot finish sending, and with the request the browser's connection would go. */
@@ -64,8 +53,9 @@ function bodyOf({ raw, headers }: FastifyRequest): PassThrough | null {
 const SMALL = 16 * 1024;
 
 /** One request on its way, and its answer: what undici tells of it, in the order in which it does. */
-class Exchange implements Dispatcher.DispatchHandler, Waiting {
+class Exchange implements Dispatcher.DispatchHandler, Guest {
   since = 0;
+  readonly visitor: number;
   // Not `#private`: a request makes one of these, and those cost a tenth of everything else it does.
   private readonly request: FastifyRequest;
   private readonly reply: FastifyReply;
@@ -73,59 +63,62 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
   private readonly route: Route;
   private readonly live: LiveConnections;
   private readonly upstream: Upstream;
-  private readonly body: PassThrough | null;
+  private body: PassThrough | null = null;
   private abort: ((error: Error) => void) | null = null;
   private resume: (() => void) | null = null;
   private length = -1;
+  private begun = false;
   private over = false;
 
-  constructor(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    route: Route,
-    live: LiveConnections,
-    upstream: Upstream,
-    body: PassThrough | null,
-  ) {
+  constructor(request: FastifyRequest, reply: FastifyReply, route: Route, live: LiveConnections, upstream: Upstream) {
+    this.visitor = request.signedIn?.id ?? 0;
     this.request = request;
     this.reply = reply;
     this.response = reply.raw;
     this.route = route;
     this.live = live;
     this.upstream = upstream;
-    this.body = body;
     reply.raw.on('close', () => this.leave());
   }
 
-  /** Nearly every request has its connection at once, and does not pay for a queue. */
-  waitIfNeedBe(): void {
-    if (this.abort !== null || this.over) return;
-    this.since = performance.now();
-    this.upstream.waiting.add(this);
+  begin(): void {
+    if (this.over) return;
+    this.begun = true;
+    try {
+      this.body = bodyOf(this.request);
+      this.upstream.pool.dispatch(this.question(), this);
+    } catch (error) {
+      this.onError(error as Error);
+    }
   }
 
-  private waitNoMore(): void {
-    if (this.since > 0) this.upstream.waiting.delete(this);
+  private question(): Dispatcher.DispatchOptions & { servername: string } {
+    return {
+      path: this.request.raw.url ?? '/',
+      method: this.request.method as Dispatcher.HttpMethod,
+      headers: requestHeaders(this.request.headers, this.route.requestFacts(this.request)),
+      body: this.body,
+      // Otherwise undici takes it from `Host`, and closes its connections whenever two sites of one https server take turns.
+      servername: this.upstream.servername,
+    };
   }
 
   /** The browser has everything, or has gone: in that case the legacy server need not go on. */
   private leave(): void {
     if (this.over) return;
     this.over = true;
-    this.waitNoMore();
     this.body?.destroy();
     this.abort?.(new Error('the browser went away'));
+    // What undici has begun is at its end only when undici says so.
+    if (!this.begun) this.upstream.queue.leave(this);
   }
 
   giveUp(): void {
     this.over = true;
-    this.body?.destroy();
-    this.upstream.failed();
     this.route.trouble(this.request, this.reply, 'upstream-slow', 'no connection became free in time');
   }
 
   onConnect(abort: (error?: Error) => void): void {
-    this.waitNoMore();
     if (this.over) abort(new Error('the browser went away'));
     else this.abort = abort;
   }
@@ -161,6 +154,7 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
   }
 
   onComplete(): void {
+    this.upstream.queue.leave(this);
     this.end();
   }
 
@@ -171,9 +165,9 @@ class Exchange implements Dispatcher.DispatchHandler, Waiting {
   }
 
   onError(error: Error): void {
+    this.upstream.queue.leave(this);
     if (this.over) return;
     this.over = true;
-    this.waitNoMore();
     this.body?.destroy();
     // Half an answer must be seen to be one: as a broken connection, never as a short whole.
     if (this.response.headersSent) {

@@ -5,8 +5,9 @@ import { buildConnector, Pool } from 'undici';
 import type { Catalogue, UpstreamRules } from '#config/catalogue.ts';
 import type { Settings } from '#config/settings.ts';
 import type { ProblemCode } from './problems.ts';
+import { createQueue, type Queue } from './queue.ts';
 
-/** A legacy server as the gateway uses it: its connections, how many may wait for one, and whether it is worth asking at all. */
+/** A legacy server as the gateway uses it: its connections, who waits for one, and whether it is worth asking at all. */
 export type Upstream = {
   origin: string;
   /** The host it is told instead of the site's; null for the site's. */
@@ -16,25 +17,20 @@ export type Upstream = {
   pool: Pool;
   /** How to reach it without the pool: for a connection that becomes a WebSocket and never comes back. */
   direct: RequestOptions & { servername?: string };
-  /** Why it should not be asked now, so that whoever waits is told at once; null when it may be. */
-  refusal(): ProblemCode | null;
-  /** Requests that wait for a connection. */
-  waiting: Set<Waiting>;
+  queue: Queue;
   longestWaitMs: number;
+  /** Why it should not be asked now, so that nobody waits in vain; null when it may be. */
+  refusal(): ProblemCode | null;
   answered(): void;
   /** It could not be reached, or said nothing in time. */
   failed(): void;
 };
-
-/** A request that has no connection yet; undici itself would let it wait for ever. */
-export type Waiting = { since: number; giveUp(): void };
 
 export type Upstreams = { of(origin: string): Upstream; close(): Promise<void> };
 
 type Limits = Settings['upstream'];
 
 const FAILURES_TO_OPEN = 5;
-const WAITING_PER_CONNECTION = 10;
 const OPEN_MS = 5_000;
 const SWEEP_MS = 1_000;
 
@@ -42,7 +38,7 @@ const SWEEP_MS = 1_000;
 export function createUpstreams(rules: Catalogue['upstreams'], limits: Limits, now: () => number = () => performance.now()): Upstreams {
   const upstreams = new Map<string, Upstream>();
   const sweep = setInterval(() => {
-    for (const { waiting, longestWaitMs } of upstreams.values()) giveUpAfter(waiting, now() - longestWaitMs);
+    for (const { queue, longestWaitMs } of upstreams.values()) queue.giveUpBefore(now() - longestWaitMs);
   }, SWEEP_MS).unref();
   return {
     of(origin) {
@@ -59,15 +55,6 @@ export function createUpstreams(rules: Catalogue['upstreams'], limits: Limits, n
   };
 }
 
-function giveUpAfter(waiting: Set<Waiting>, oldest: number): void {
-  for (const one of waiting) {
-    // In order of arrival: whoever follows has waited less.
-    if (one.since > oldest) return;
-    waiting.delete(one);
-    one.giveUp();
-  }
-}
-
 function createUpstream(origin: string, rules: UpstreamRules | null, usual: Limits, now: () => number): Upstream {
   const limits = {
     connectSeconds: rules?.connectSeconds ?? usual.connectSeconds,
@@ -76,7 +63,6 @@ function createUpstream(origin: string, rules: UpstreamRules | null, usual: Limi
     connections: rules?.connections ?? usual.connections,
   };
   const tls = tlsOptions(origin, rules);
-  const waiting = new Set<Waiting>();
   const breaker = createBreaker(now);
   return {
     origin,
@@ -84,10 +70,9 @@ function createUpstream(origin: string, rules: UpstreamRules | null, usual: Limi
     servername: tls.servername,
     pool: connectionPool(origin, limits, tls),
     direct: directOptions(origin, limits, tls),
-    waiting,
+    queue: createQueue(limits.connections, now),
     longestWaitMs: (limits.connectSeconds + limits.headersSeconds) * 1000,
-    refusal: () =>
-      waiting.size >= WAITING_PER_CONNECTION * limits.connections ? 'upstream-busy' : breaker.refuses() ? 'upstream-unreachable' : null,
+    refusal: () => (breaker.refuses() ? 'upstream-unreachable' : null),
     answered: breaker.answered,
     failed: breaker.failed,
   };

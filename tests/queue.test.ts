@@ -1,0 +1,87 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createQueue, type Guest } from '#gateway/queue.ts';
+
+/** Somebody with a request, who says when it begins. */
+type Visit = Guest & { began: boolean };
+function visit(visitor: number): Visit {
+  const one: Visit = {
+    visitor,
+    since: 0,
+    began: false,
+    begin: () => {
+      one.began = true;
+    },
+    giveUp: () => {},
+  };
+  return one;
+}
+const visits = (visitor: number, count: number) => Array.from({ length: count }, () => visit(visitor));
+const begun = (all: readonly Visit[]) => all.filter(({ began }) => began).length;
+const turn = () => new Promise(resolve => setImmediate(resolve));
+
+describe('of fifty connections', () => {
+  test('one visitor gets forty, and 400 places to wait, however many requests there are', () => {
+    const queue = createQueue(50, () => 0);
+    const greedy = visits(0, 500);
+    expect(greedy.filter(one => queue.enter(one))).toHaveLength(40 + 400);
+    expect(begun(greedy)).toBe(40);
+    const other = visit(1);
+    expect([queue.enter(other), other.began]).toEqual([true, true]);
+  });
+
+  test('all are used when there are enough visitors, and 500 more may wait', () => {
+    const queue = createQueue(50, () => 0);
+    const all = Array.from({ length: 100 }, (_, visitor) => visits(visitor, 10)).flat();
+    expect(all.filter(one => queue.enter(one))).toHaveLength(50 + 500);
+    expect(begun(all)).toBe(50);
+  });
+});
+
+test('of few connections a single browser may use all', () => {
+  const queue = createQueue(6, () => 0);
+  const all = visits(0, 6);
+  for (const one of all) queue.enter(one);
+  expect(begun(all)).toBe(6);
+});
+
+test('a place that is given back goes to who has waited longest and has not had enough', async () => {
+  const queue = createQueue(10, () => 0);
+  const greedy = visits(0, 10);
+  const others = Array.from({ length: 2 }, (_, index) => visit(index + 1));
+  const late = visit(99);
+  for (const one of [...greedy, ...others, late]) queue.enter(one);
+  expect([begun(greedy), begun(others), late.began]).toEqual([8, 2, false]);
+  queue.leave(others[0]!);
+  queue.leave(others[0]!);
+  await turn();
+  expect([begun(greedy), late.began]).toEqual([8, true]);
+  queue.leave(greedy[0]!);
+  await turn();
+  expect(begun(greedy)).toBe(9);
+});
+
+test('whatever happens, nobody has more than allowed, and no connection is idle while somebody may have it', async () => {
+  const step = fc.record({ visitor: fc.integer({ min: 0, max: 3 }), leaves: fc.boolean(), which: fc.nat() });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async steps => {
+      const queue = createQueue(10, () => 0);
+      const present: Visit[] = [];
+      for (const { visitor, leaves, which } of steps) {
+        if (leaves && present.length > 0) queue.leave(present.splice(which % present.length, 1)[0]!);
+        else {
+          const one = visit(visitor);
+          if (queue.enter(one)) present.push(one);
+        }
+        await Promise.resolve();
+        const has = (someone: number) => begun(present.filter(one => one.visitor === someone));
+        expect(begun(present)).toBeLessThanOrEqual(10);
+        for (const one of present) {
+          expect(has(one.visitor)).toBeLessThanOrEqual(8);
+          if (begun(present) < 10 && has(one.visitor) < 8) expect(one.began).toBe(true);
+        }
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
