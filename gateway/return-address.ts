@@ -30,13 +30,8 @@ export function createReturnAddresses(catalogue: Catalogue): ReturnAddresses {
     if (/[^\x21-\x7e]|\\/.test(text)) return null;
     if (text.startsWith('/') && (text.startsWith('//') || splitTarget(text).path.includes('//'))) return null;
     if (!text.startsWith('/') && !/^https?:\/\/[a-z0-9]/i.test(text)) return null;
-    let url: URL;
-    try {
-      url = new URL(text, catalogue.portal.origin);
-    } catch {
-      return null;
-    }
-    const place = origins.get(url.origin);
+    const url = URL.parse(text, catalogue.portal.origin);
+    const place = url && origins.get(url.origin);
     if (!place || url.username || url.password || url.pathname.startsWith('//')) return null;
     const path = url.pathname + url.search;
     const href = url.origin + path;

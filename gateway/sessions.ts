@@ -33,7 +33,7 @@ const TOUCH_EVERY_MS = 60_000;
 
 type Limits = Pick<Settings, 'idleMinutes' | 'absoluteHours'>;
 
-/** Builds the memory of sessions: what is known is answered at once, and never once a change was told. */
+/** Builds the memory of sessions: what is known is answered at once, what a change made doubtful is read again. */
 export function createSessions(store: Store, cookies: Cookies, limits: Limits, now: () => number): Sessions {
   const idleMs = limits.idleMinutes * 60_000;
   const absoluteMs = limits.absoluteHours * 3_600_000;
@@ -45,21 +45,25 @@ export function createSessions(store: Store, cookies: Cookies, limits: Limits, n
     keep: session => session !== null,
   });
 
-  const withinLimits = (session: Session, at: number) => at < session.createdAt + absoluteMs && at < session.lastSeenAt + idleMs;
+  function live(session: Session | null): Session | null {
+    const at = now();
+    return session && at < session.createdAt + absoluteMs && at < session.lastSeenAt + idleMs ? session : null;
+  }
 
   /** Another process may have seen the person since: the row is read again before a session is called idle. */
   async function readAgain(key: string): Promise<Session | null> {
     rows.drop(key);
-    const session = await rows.get(key);
-    return session && withinLimits(session, now()) ? seen(session) : null;
+    return seen(live(await rows.get(key)));
   }
 
-  function seen(session: Session): Session {
+  function seen(session: Session | null): Session | null {
+    if (!session) return null;
     const at = now();
     session.lastSeenAt = at;
     if (at - (touched.get(session.id) ?? 0) >= TOUCH_EVERY_MS) {
       if (touched.size >= KEPT_SESSIONS) touched.clear();
       touched.set(session.id, at);
+      // The store cannot be written: nothing is lost but a minute, and the next request tries again.
       touchSession(store.db, session.id, at).catch(() => touched.delete(session.id));
     }
     return session;
@@ -71,14 +75,12 @@ export function createSessions(store: Store, cookies: Cookies, limits: Limits, n
       if (sealed === null) return null;
       const key = `${host} ${sealed}`;
       const kept = rows.get(key);
-      if (kept instanceof Promise) return kept.then(session => (session && withinLimits(session, now()) ? seen(session) : null));
-      if (!kept) return null;
-      return withinLimits(kept, now()) ? seen(kept) : readAgain(key);
+      if (kept instanceof Promise) return kept.then(session => seen(live(session)));
+      return kept === null || live(kept) ? seen(kept) : readAgain(key);
     },
     async peek(cookieHeader, host) {
       const sealed = cookies.sealed(cookieHeader, 'session');
-      const session = sealed === null ? null : await rows.get(`${host} ${sealed}`);
-      return session && withinLimits(session, now()) ? session : null;
+      return sealed === null ? null : live(await rows.get(`${host} ${sealed}`));
     },
     forget({ session, person }) {
       if (session === null && person === null) return;

@@ -61,6 +61,7 @@ export async function startFeed(store: Pick<Store, 'db'>, { pollMs = 1_000, wake
     async close() {
       closed = true;
       clearInterval(timer);
+      // Only to let a read under way end before the store is closed; what it brings no longer matters.
       await catchUp().catch(() => {});
     },
   };
