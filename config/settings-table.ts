@@ -38,7 +38,7 @@ export const settingsTable: readonly SettingRow[] = [
   plain('MAX_STALENESS', '10', 'Seconds a process may go without reading the latest changes before it answers 503.'),
   plain('UPSTREAM_CONNECT_SECONDS', '5', 'Seconds to wait for a legacy server to accept a connection.'),
   plain('UPSTREAM_HEADERS_SECONDS', '30', 'Seconds to wait for a legacy server to begin its answer.'),
-  plain('UPSTREAM_BODY_SECONDS', '300', 'Seconds a legacy server may be silent in the middle of an answer.'),
+  plain('UPSTREAM_BODY_SECONDS', '300', 'Seconds a legacy server or a browser may be silent in the middle of a body.'),
   plain('UPSTREAM_CONNECTIONS', '100', 'Connections to one legacy server at most.'),
   plain('ENGINE', 'dispatch', 'What forwards requests: dispatch, or http-proxy for the Fastify plugin, at twice the processor time.'),
   plain('EMAIL_WORDING', 'specific', 'specific: e-mails say what changed. generic: they only ask the person to sign in and look.'),

@@ -1,10 +1,11 @@
 import type { ServerResponse } from 'node:http';
-import { PassThrough } from 'node:stream';
+import type { PassThrough } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Dispatcher } from 'undici';
 import { requestHeaders, responseHeaders, valuesOf } from './headers.ts';
 import type { LiveConnections } from './live.ts';
 import type { Guest } from './queue.ts';
+import { bodyOf, limitSilence } from './request-body.ts';
 import { codeOfFailure, type Route, readableReason } from './route.ts';
 import type { Upstream } from './upstreams.ts';
 
@@ -34,22 +35,6 @@ function forward(request: FastifyRequest, reply: FastifyReply, route: Route, liv
   }
 }
 
-/** Not the request itself: undici destroys what it cannot finish sending, and with the request the browser's connection would go. */
-function bodyOf({ raw, headers }: FastifyRequest): PassThrough | null {
-  const length = headers['content-length'];
-  if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return null;
-  const body = new PassThrough();
-  // Whoever read it may have stopped listening when it fails, and that must not end the process.
-  body.on('error', () => {});
-  raw.pipe(body);
-  // What nobody reads any more must still be taken off the connection, or the next request on it would wait behind it for ever.
-  body.once('close', () => {
-    raw.unpipe(body);
-    raw.resume();
-  });
-  return body;
-}
-
 const SMALL = 16 * 1024;
 
 /** One request on its way, and its answer: what undici tells of it, in the order in which it does. */
@@ -67,6 +52,7 @@ class Exchange implements Dispatcher.DispatchHandler, Guest {
   private abort: ((error: Error) => void) | null = null;
   private resume: (() => void) | null = null;
   private length = -1;
+  private bare = true;
   private begun = false;
   private over = false;
 
@@ -85,7 +71,7 @@ class Exchange implements Dispatcher.DispatchHandler, Guest {
     if (this.over) return;
     this.begun = true;
     try {
-      this.body = bodyOf(this.request);
+      this.body = bodyOf(this.request, this.upstream.silenceMs);
       this.upstream.pool.dispatch(this.question(), this);
     } catch (error) {
       this.onError(error as Error);
@@ -124,8 +110,7 @@ class Exchange implements Dispatcher.DispatchHandler, Guest {
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void, reason: string): boolean {
-    // Hints before the answer: a browser can do without.
-    if (status < 200) return true;
+    if (status < 200) return this.hint(status, raw);
     this.upstream.answered();
     const received = textOf(raw);
     const headers = responseHeaders(received, this.route.answerFacts(this.request));
@@ -135,21 +120,36 @@ class Exchange implements Dispatcher.DispatchHandler, Guest {
     if (status === 204 || status === 304) return this.end();
     this.resume = resume;
     this.length = Number(valuesOf(received, 'content-length') || -1);
-    if (valuesOf(received, 'content-type').startsWith('text/event-stream')) {
-      this.live.add(this.request, this.response);
-      this.response.flushHeaders();
-    }
+    if (valuesOf(received, 'content-type').startsWith('text/event-stream')) this.live.add(this.request, this.response);
+    // What may be long in coming must not keep its headers back; they go alone unless the first of it is here already.
+    if (this.length < 0 || this.length > SMALL) queueMicrotask(() => this.flushBare());
     return true;
   }
 
+  /** An answer before the answer (RFC 9110 §15.2): a proxy passes it on to whoever knows that there is such a thing. */
+  private hint(status: number, raw: Buffer[]): true {
+    const headers = responseHeaders(textOf(raw), this.route.answerFacts(this.request));
+    if (this.request.raw.httpVersion === '1.1') this.response.writeInformation(status, headers);
+    return true;
+  }
+
+  private flushBare(): void {
+    if (this.bare && !this.over) this.response.flushHeaders();
+  }
+
   onData(chunk: Buffer): boolean {
+    this.bare = false;
     if (chunk.length === this.length && chunk.length <= SMALL) {
       // As text it leaves in one piece with its headers: a third less work for a small page than two buffers.
       this.response.end(chunk.toString('latin1'), 'latin1');
       return true;
     }
     if (this.response.write(chunk)) return true;
-    this.response.once('drain', this.resume!);
+    const heard = limitSilence(this.request, this.upstream.silenceMs);
+    this.response.once('drain', () => {
+      heard();
+      this.resume?.();
+    });
     return false;
   }
 

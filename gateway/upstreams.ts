@@ -19,6 +19,8 @@ export type Upstream = {
   direct: RequestOptions & { servername?: string };
   queue: Queue;
   longestWaitMs: number;
+  /** How long it, or a browser, may be silent in the middle of a body. */
+  silenceMs: number;
   /** Why it should not be asked now, so that nobody waits in vain; null when it may be. */
   refusal(): ProblemCode | null;
   answered(): void;
@@ -72,6 +74,7 @@ function createUpstream(origin: string, rules: UpstreamRules | null, usual: Limi
     direct: directOptions(origin, limits, tls),
     queue: createQueue(limits.connections, now),
     longestWaitMs: (limits.connectSeconds + limits.headersSeconds) * 1000,
+    silenceMs: limits.bodySeconds * 1000,
     refusal: () => (breaker.refuses() ? 'upstream-unreachable' : null),
     answered: breaker.answered,
     failed: breaker.failed,

@@ -59,8 +59,8 @@ export function sendRaw(port: number, bytes: Buffer | string, until: (text: stri
 export const ask = (port: number, request: RawRequest): Promise<RawAnswer> => sendRaw(port, requestBytes(request));
 
 function readAnswer(text: string): RawAnswer {
-  // An interim answer (100 Continue) is no answer yet.
-  const last = text.replace(/^(?:HTTP\/1\.1 1(?!01)\d\d[^\r]*\r\n\r\n)+/, '');
+  // An interim answer (100 Continue, 103 Early Hints) is no answer yet.
+  const last = text.replace(/^(?:HTTP\/1\.1 1(?!01)\d\d[^\r]*\r\n(?:[^\r]+\r\n)*\r\n)+/, '');
   const [head = '', ...rest] = last.split('\r\n\r\n');
   const [first = '', ...lines] = head.split('\r\n');
   const headers = lines.map(line => {
