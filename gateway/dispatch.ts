@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Dispatcher } from 'undici';
 import { requestHeaders, responseHeaders, valuesOf } from './headers.ts';
 import type { LiveConnections } from './live.ts';
+import { bytesPassed } from './passed-bytes.ts';
 import type { Guest } from './queue.ts';
 import { bodyOf, limitSilence } from './request-body.ts';
 import { codeOfFailure, type Route, readableReason } from './route.ts';
@@ -144,6 +145,7 @@ class Exchange implements Dispatcher.DispatchHandler, Guest {
       this.response.end(chunk.toString('latin1'), 'latin1');
       return true;
     }
+    bytesPassed(chunk.length);
     if (this.response.write(chunk)) return true;
     const heard = limitSilence(this.request, this.upstream.silenceMs);
     this.response.once('drain', () => {

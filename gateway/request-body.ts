@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
+import { bytesPassed } from './passed-bytes.ts';
 
 /**
  * The body of a request, for undici to send. Not the request itself: undici destroys what it cannot finish sending, and with the
@@ -14,7 +15,7 @@ export function bodyOf(request: FastifyRequest, silenceMs: number): PassThrough 
   raw.once('end', heardAll);
   // Whoever read it may have stopped listening when it fails, and that must not end the process.
   body.on('error', () => {});
-  raw.pipe(body);
+  raw.on('data', (chunk: Buffer) => bytesPassed(chunk.length)).pipe(body);
   // What nobody reads any more must still be taken off the connection, or the next request on it would wait behind it for ever.
   body.once('close', () => {
     heardAll();
