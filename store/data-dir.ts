@@ -62,6 +62,9 @@ export function makeDataDir(dir: string): void {
   checkDataDir(dir);
 }
 
+/** Nobody else need keep a lock in hand: one that is collected as garbage is closed, and the folder free for a second gateway. */
+const held = new Set<DatabaseSync>();
+
 /**
  * Takes a folder for this process alone, making it if need be. Throws DataDirFault when another gateway has it or it cannot be
  * written. The lock is SQLite's on a file nobody reads, so the operating system frees it even after kill -9.
@@ -77,6 +80,12 @@ export function lockDataDir(dir: string): { release(): void } {
     if (!isBusy(error)) throw cannotBeWritten(dir);
     throw new DataDirFault(`Another gateway is using the folder ${dir}: stop it first, or set DATA_DIR to another folder.`);
   }
-  const held = file;
-  return { release: () => held.close() };
+  const taken = file;
+  held.add(taken);
+  return {
+    release: () => {
+      held.delete(taken);
+      taken.close();
+    },
+  };
 }

@@ -96,8 +96,10 @@ test('a folder is one gateway’s, until it lets go', async () => {
 test('a gateway that was killed leaves no lock behind', async () => {
   const folder = join(dir, 'killed');
   const program = `const { lockDataDir } = await import(${JSON.stringify(fileURLToPath(import.meta.resolve('#store/data-dir.ts')))});
-    lockDataDir(process.argv[1]); console.log('locked'); setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+    lockDataDir(process.argv[1]); global.gc(); setTimeout(() => (global.gc(), console.log('locked')), 10); setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ['--expose-gc', '--input-type=module', '-e', program, folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   await once(child.stdout, 'data');
   expect(() => lockDataDir(folder)).toThrow(DataDirFault);
   child.kill('SIGKILL');
