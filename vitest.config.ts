@@ -1,12 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
-// "fast" needs no browser and no server process: the inner loop. "whole" is everything that starts a real one.
+// "fast" asks rules and single rooms: the inner loop. "gateway" asks a whole gateway, inside the test's own process, over its port.
+// "whole" is everything with a browser, a server of its own or a gateway in a process of its own, one file after the other.
 export default defineConfig({
   test: {
     maxWorkers: '100%',
     projects: [
-      // Every file builds an application of its own; loading the code anew for each would take longer than running them.
+      // Loading the code anew for each file would take longer than running them.
       { test: { name: 'fast', include: ['tests/*.test.ts'], testTimeout: 15_000, isolate: false } },
+      { test: { name: 'gateway', include: ['tests/gateway/*.test.ts'], testTimeout: 15_000, isolate: false } },
       {
         test: {
           name: 'whole',

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addLink } from '#store/links.ts';
-import { type Answer, startApp, type TestApp } from './app.ts';
-import { errorOf, headingOf, idsOf, visit } from './visits.ts';
+import { type Answer, startApp, type TestApp } from '#tests/app.ts';
+import { errorOf, headingOf, idsOf, visit } from '#tests/visits.ts';
 
 const WRONG = 'The user ID or password is not correct';
 

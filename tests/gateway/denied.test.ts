@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Service } from '#config/catalogue.ts';
 import { append } from '#store/activity.ts';
 import { block, dismissAdministrator, grant, subscribe, unblock, unsubscribe } from '#store/rules.ts';
-import { type Browser, startApp, type TestApp } from './app.ts';
-import { startWire, type Wire } from './legacy-wire.ts';
-import { changeRights, headingOf, hostOf, idsOf, plain, visit } from './visits.ts';
+import { type Browser, startApp, type TestApp } from '#tests/app.ts';
+import { startWire, type Wire } from '#tests/legacy-wire.ts';
+import { changeRights, headingOf, hostOf, idsOf, plain, visit } from '#tests/visits.ts';
 
 const changed: Record<string, Partial<Service>> = { governors: { opensOn: '2099-04-01' }, property: { whoMayGrant: 'council' } };
 let app: TestApp;

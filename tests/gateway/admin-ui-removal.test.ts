@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { keepFresh } from '#admin-ui/step-up.ts';
 import { append } from '#store/activity.ts';
 import { appointAdministrator, dismissAdministrator } from '#store/rules.ts';
-import { asAdministrator, idOf, innovations, newestCode, school, textOf, titleOf } from './admin-ui-steps.ts';
-import { type Browser, startApp, type TestApp } from './app.ts';
+import { asAdministrator, idOf, innovations, newestCode, school, textOf, titleOf } from '#tests/admin-ui-steps.ts';
+import { type Browser, startApp, type TestApp } from '#tests/app.ts';
 
 let app: TestApp;
 let james: Browser;

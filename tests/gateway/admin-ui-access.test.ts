@@ -3,8 +3,8 @@ import { append } from '#store/activity.ts';
 import { addMembership } from '#store/memberships.ts';
 import { endRule } from '#store/rule-rows.ts';
 import { appointAdministrator, subscribe } from '#store/rules.ts';
-import { asAdministrator, idOf, innovations, school, textOf, tick, titleOf } from './admin-ui-steps.ts';
-import { type Answer, type Browser, startApp, type TestApp } from './app.ts';
+import { asAdministrator, idOf, innovations, school, textOf, tick, titleOf } from '#tests/admin-ui-steps.ts';
+import { type Answer, type Browser, startApp, type TestApp } from '#tests/app.ts';
 
 let app: TestApp;
 let james: Browser;

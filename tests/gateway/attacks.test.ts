@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startApp, type TestApp } from './app.ts';
-import { requestsOn, startWire, type Wire } from './legacy-wire.ts';
-import { ask, requestBytes, sendRaw } from './raw-http.ts';
-import { headingOf, hostOf, visit } from './visits.ts';
+import { startApp, type TestApp } from '#tests/app.ts';
+import { requestsOn, startWire, type Wire } from '#tests/legacy-wire.ts';
+import { ask, requestBytes, sendRaw } from '#tests/raw-http.ts';
+import { headingOf, hostOf, visit } from '#tests/visits.ts';
 
-const corpus = <Row>(name: string) => JSON.parse(readFileSync(new URL(`./attacks/${name}.json`, import.meta.url), 'utf8')) as Row[];
+const corpus = <Row>(name: string) => JSON.parse(readFileSync(new URL(`../attacks/${name}.json`, import.meta.url), 'utf8')) as Row[];
 type Target = { target: string; why: string };
 
 let app: TestApp;

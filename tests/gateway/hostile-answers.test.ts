@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startApp, type TestApp } from './app.ts';
-import { startRawServer, withUpstreams } from './legacy-wire.ts';
-import { ask, upgrade } from './raw-http.ts';
-import { visit } from './visits.ts';
+import { startApp, type TestApp } from '#tests/app.ts';
+import { startRawServer, withUpstreams } from '#tests/legacy-wire.ts';
+import { ask, upgrade } from '#tests/raw-http.ts';
+import { visit } from '#tests/visits.ts';
 
 /** What a legacy server may answer, as bytes; and the status a browser gets for a page, and for a WebSocket. 0 is a broken connection. */
 type Row = { why: string; answer: string; page: number; socket: number; ends?: boolean };
-const rows = JSON.parse(readFileSync(new URL('./attacks/answers.json', import.meta.url), 'utf8')) as Row[];
+const rows = JSON.parse(readFileSync(new URL('../attacks/answers.json', import.meta.url), 'utf8')) as Row[];
 
 const answers = new Map(rows.map(({ answer, ends }, index) => [String(index), { bytes: Buffer.from(answer, 'latin1'), ends }]));
 const well = { bytes: Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell'), ends: false };

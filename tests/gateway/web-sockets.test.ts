@@ -3,11 +3,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws';
 import { grant, revokeGrant } from '#store/rules.ts';
 import { endSessions } from '#store/sessions.ts';
-import { startApp, type TestApp } from './app.ts';
-import { freePort } from './free-port.ts';
-import { requestsOn, startServer, startWire, type Wire, withUpstreams } from './legacy-wire.ts';
-import { ask, nextBytes, type RawRequest, requestBytes, sendRaw, textFrame, upgrade } from './raw-http.ts';
-import { changeRights, hostOf, idsOf, visit } from './visits.ts';
+import { startApp, type TestApp } from '#tests/app.ts';
+import { freePort } from '#tests/free-port.ts';
+import { requestsOn, startServer, startWire, type Wire, withUpstreams } from '#tests/legacy-wire.ts';
+import { ask, nextBytes, type RawRequest, requestBytes, sendRaw, textFrame, upgrade } from '#tests/raw-http.ts';
+import { changeRights, hostOf, idsOf, visit } from '#tests/visits.ts';
 
 let app: TestApp;
 let wire: Wire;

@@ -11,10 +11,10 @@ import { WebSocketServer } from 'ws';
 import type { UpstreamRules } from '#config/catalogue.ts';
 import { createUpstreams } from '#gateway/upstreams.ts';
 import { grant } from '#store/rules.ts';
-import { startApp, type TestApp } from './app.ts';
-import { withUpstreams } from './legacy-wire.ts';
-import { ask, upgrade } from './raw-http.ts';
-import { changeRights, headingOf, idsOf, visit } from './visits.ts';
+import { startApp, type TestApp } from '#tests/app.ts';
+import { withUpstreams } from '#tests/legacy-wire.ts';
+import { ask, upgrade } from '#tests/raw-http.ts';
+import { changeRights, headingOf, idsOf, visit } from '#tests/visits.ts';
 
 const none: UpstreamRules = {
   ...{ ca: null, certificate: null, key: null, serverName: null, host: 'site' },

@@ -4,10 +4,10 @@ import { PassThrough } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLiveConnections } from '#gateway/live.ts';
-import { startApp, type TestApp } from './app.ts';
-import { startRawServer, withUpstreams } from './legacy-wire.ts';
-import { ask, requestBytes, upgrade } from './raw-http.ts';
-import { visit } from './visits.ts';
+import { startApp, type TestApp } from '#tests/app.ts';
+import { startRawServer, withUpstreams } from '#tests/legacy-wire.ts';
+import { ask, requestBytes, upgrade } from '#tests/raw-http.ts';
+import { visit } from '#tests/visits.ts';
 
 let legacy: Awaited<ReturnType<typeof startRawServer>>;
 let app: TestApp;

@@ -1,10 +1,10 @@
 import { createConnection, type Socket } from 'node:net';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startApp, type TestApp } from './app.ts';
-import { startRawServer, withUpstreams } from './legacy-wire.ts';
-import { ask, type RawRequest, requestBytes, upgrade } from './raw-http.ts';
-import { changeRights, idsOf, visit } from './visits.ts';
+import { startApp, type TestApp } from '#tests/app.ts';
+import { startRawServer, withUpstreams } from '#tests/legacy-wire.ts';
+import { ask, type RawRequest, requestBytes, upgrade } from '#tests/raw-http.ts';
+import { changeRights, idsOf, visit } from '#tests/visits.ts';
 
 const AGREED = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n';
 const PAGE = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell';

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { councilCatalogue, demoHost } from '#config/demo/catalogue.ts';
 import { buildSites } from '#gateway/sites.ts';
 import { grant } from '#store/rules.ts';
-import { type Browser, startApp, type TestApp } from './app.ts';
-import { requestsOn, startWire, type Wire } from './legacy-wire.ts';
-import { ask } from './raw-http.ts';
-import { changeRights, cookiesOf, headingOf, hostOf, idsOf, plain } from './visits.ts';
+import { type Browser, startApp, type TestApp } from '#tests/app.ts';
+import { requestsOn, startWire, type Wire } from '#tests/legacy-wire.ts';
+import { ask } from '#tests/raw-http.ts';
+import { changeRights, cookiesOf, headingOf, hostOf, idsOf, plain } from '#tests/visits.ts';
 
 const catalogue = councilCatalogue();
 const table = catalogue.services.flatMap(service => service.legacyLogins.map(login => ({ ...login, service })));

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Service } from '#config/catalogue.ts';
-import { type Browser, startApp, type TestApp } from './app.ts';
-import { plain } from './visits.ts';
+import { type Browser, startApp, type TestApp } from '#tests/app.ts';
+import { plain } from '#tests/visits.ts';
 
 const changed: Record<string, Partial<Service>> = { trailblazer: { opensOn: '2099-03-04' }, property: { whoMayGrant: 'council' } };
 let app: TestApp;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Catalogue } from '#config/catalogue.ts';
-import { type Browser, startApp, type TestApp } from './app.ts';
-import { ask, type RawAnswer } from './raw-http.ts';
-import { cookiesOf, headingOf, hostOf, idsOf, type SiteName, visit } from './visits.ts';
+import { type Browser, startApp, type TestApp } from '#tests/app.ts';
+import { ask, type RawAnswer } from '#tests/raw-http.ts';
+import { cookiesOf, headingOf, hostOf, idsOf, type SiteName, visit } from '#tests/visits.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

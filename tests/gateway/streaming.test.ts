@@ -1,10 +1,10 @@
 import { createConnection, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { AppDeps } from '#gateway/deps.ts';
-import { startApp, type TestApp } from './app.ts';
-import { startRawServer, withUpstreams } from './legacy-wire.ts';
-import { ask, type RawRequest, requestBytes } from './raw-http.ts';
-import { visit } from './visits.ts';
+import { startApp, type TestApp } from '#tests/app.ts';
+import { startRawServer, withUpstreams } from '#tests/legacy-wire.ts';
+import { ask, type RawRequest, requestBytes } from '#tests/raw-http.ts';
+import { visit } from '#tests/visits.ts';
 
 const HINT = 'HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nX-Internal: 1\r\nConnection: X-Internal\r\n\r\n';
 const WELL = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell';

@@ -1,9 +1,9 @@
 import { createConnection, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { startApp, type TestApp } from './app.ts';
-import { startRawServer, withUpstreams } from './legacy-wire.ts';
-import { ask, type RawRequest, requestBytes } from './raw-http.ts';
-import { visit } from './visits.ts';
+import { startApp, type TestApp } from '#tests/app.ts';
+import { startRawServer, withUpstreams } from '#tests/legacy-wire.ts';
+import { ask, type RawRequest, requestBytes } from '#tests/raw-http.ts';
+import { visit } from '#tests/visits.ts';
 
 const OPEN_PAGE = '/education/hias/moodle/';
 const BIG = Buffer.alloc(8_000_000, 'x');

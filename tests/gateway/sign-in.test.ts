@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Answer, type Browser, startApp, type TestApp } from './app.ts';
-import { ask } from './raw-http.ts';
-import { cookiesOf, errorOf, headingOf, hostOf, idsOf, visit } from './visits.ts';
+import { type Answer, type Browser, startApp, type TestApp } from '#tests/app.ts';
+import { ask } from '#tests/raw-http.ts';
+import { cookiesOf, errorOf, headingOf, hostOf, idsOf, visit } from '#tests/visits.ts';
 
 const WRONG = 'The user ID or password is not correct';
 const THROTTLED = 'You have tried to sign in too many times. Wait 20 minutes and try again';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { append } from '#store/activity.ts';
 import { appointAdministrator, dismissAdministrator } from '#store/rules.ts';
-import { asAdministrator, idOf, school, textOf } from './admin-ui-steps.ts';
-import { type Browser, startApp, type TestApp } from './app.ts';
+import { asAdministrator, idOf, school, textOf } from '#tests/admin-ui-steps.ts';
+import { type Browser, startApp, type TestApp } from '#tests/app.ts';
 
 let app: TestApp;
 let siobhan: Browser;

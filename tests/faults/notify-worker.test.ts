@@ -8,8 +8,8 @@ import { startWorker, type Worker } from '#notify/worker.ts';
 import { openStore, type Store } from '#store/database.ts';
 import { enqueue, type NewMessage } from '#store/outbox.ts';
 import { claim } from '#store/outbox-queue.ts';
-import { startMailServer } from './notify-mail-server.ts';
-import { letterhead, samples, written } from './notify-samples.ts';
+import { startMailServer } from '#tests/notify-mail-server.ts';
+import { letterhead, samples, written } from '#tests/notify-samples.ts';
 
 const sealKey = new Uint8Array(32).fill(7);
 const second = 1_000;

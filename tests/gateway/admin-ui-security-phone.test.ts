@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { asAdministrator, idOf, innovations, newestCode, school, textOf, titleOf } from './admin-ui-steps.ts';
-import { type Answer, type Browser, startApp, type TestApp } from './app.ts';
+import { asAdministrator, idOf, innovations, newestCode, school, textOf, titleOf } from '#tests/admin-ui-steps.ts';
+import { type Answer, type Browser, startApp, type TestApp } from '#tests/app.ts';
 
 let app: TestApp;
 let james: Browser;

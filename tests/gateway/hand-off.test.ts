@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Answer, type Browser, startApp, type TestApp } from './app.ts';
-import { startWire, type Wire } from './legacy-wire.ts';
-import { ask } from './raw-http.ts';
-import { cookiesOf, headingOf, hostOf, type SiteName, visit } from './visits.ts';
+import { type Answer, type Browser, startApp, type TestApp } from '#tests/app.ts';
+import { startWire, type Wire } from '#tests/legacy-wire.ts';
+import { ask } from '#tests/raw-http.ts';
+import { cookiesOf, headingOf, hostOf, type SiteName, visit } from '#tests/visits.ts';
 
 let app: TestApp;
 let wire: Wire;

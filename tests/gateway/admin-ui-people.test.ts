@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addIdentity } from '#store/identities.ts';
 import { addMembership } from '#store/memberships.ts';
 import { addPerson } from '#store/people.ts';
-import { asAdministrator, innovations, school, textOf, titleOf } from './admin-ui-steps.ts';
-import { type Answer, type Browser, startApp, type TestApp } from './app.ts';
+import { asAdministrator, innovations, school, textOf, titleOf } from '#tests/admin-ui-steps.ts';
+import { type Answer, type Browser, startApp, type TestApp } from '#tests/app.ts';
 
 let app: TestApp;
 let james: Browser;

@@ -2,11 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createConnection } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { grant } from '#store/rules.ts';
-import { startApp, type TestApp } from './app.ts';
-import { freePort } from './free-port.ts';
-import { requestsOn, startServer, startWire, type Wire, withUpstreams } from './legacy-wire.ts';
-import { ask, nextBytes, type RawRequest, requestBytes } from './raw-http.ts';
-import { changeRights, cookiesOf, headingOf, idsOf, plain, visit } from './visits.ts';
+import { startApp, type TestApp } from '#tests/app.ts';
+import { freePort } from '#tests/free-port.ts';
+import { requestsOn, startServer, startWire, type Wire, withUpstreams } from '#tests/legacy-wire.ts';
+import { ask, nextBytes, type RawRequest, requestBytes } from '#tests/raw-http.ts';
+import { changeRights, cookiesOf, headingOf, idsOf, plain, visit } from '#tests/visits.ts';
 
 let app: TestApp;
 let wire: Wire;

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createIdentityTokens } from '#gateway/identity-token.ts';
 import { grant } from '#store/rules.ts';
-import { type Browser, startApp, type TestApp } from './app.ts';
-import { changeRights, hostOf, idsOf, visit } from './visits.ts';
+import { type Browser, startApp, type TestApp } from '#tests/app.ts';
+import { changeRights, hostOf, idsOf, visit } from '#tests/visits.ts';
 
 type Key = { kid: string; kty: string; crv: string; x: string; y: string; alg: string; use: string };
 type Json = Record<string, unknown>;
