@@ -41,6 +41,7 @@ const SMALL = 16 * 1024;
 /** One request on its way, and its answer: what undici tells of it, in the order in which it does. */
 class Exchange implements Dispatcher.DispatchHandler, Guest {
   since = 0;
+  standing: Guest['standing'] = 'away';
   readonly visitor: number;
   // Not `#private`: a request makes one of these, and those cost a tenth of everything else it does.
   private readonly request: FastifyRequest;

@@ -14,6 +14,8 @@ export type Queue = {
 export type Guest = {
   /** Whose request it is: the id of a session, or 0 for all who are nobody in particular. */
   visitor: number;
+  /** The queue's own note of where the guest is; `away` before and after. */
+  standing: 'away' | 'waiting' | 'inside';
   since: number;
   begin(): void;
   giveUp(): void;
@@ -26,18 +28,27 @@ const LEAST_SHARE = 8;
 
 export function createQueue(connections: number, now: () => number): Queue {
   const share = Math.min(connections, Math.max(LEAST_SHARE, Math.ceil(connections * SHARE)));
-  const inside = createCrowd(connections, share);
-  const waiting = createCrowd(connections * WAITING_PER_CONNECTION, share * WAITING_PER_CONNECTION);
+  const inside = createCrowd('inside', connections, share);
+  const waiting = createCrowd('waiting', connections * WAITING_PER_CONNECTION, share * WAITING_PER_CONNECTION);
+  // In order of arrival. Who is inside is only counted: a set that every request enters and leaves is made anew again and again, and
+  // the old tables, once they are old enough for the garbage collector to look at them seldom, hold on to everything after them.
+  const line = new Set<Guest>();
 
   function admitNext(): void {
-    for (const guest of waiting.guests()) {
+    for (const guest of line) {
       if (!inside.hasRoomFor(guest)) continue;
-      waiting.remove(guest);
+      step(guest);
       inside.add(guest);
       // Not at once: this may be said from within undici's parser, which must not be asked for anything meanwhile.
       queueMicrotask(() => guest.begin());
       return;
     }
+  }
+
+  /** Out of the line. */
+  function step(guest: Guest): void {
+    line.delete(guest);
+    waiting.remove(guest);
   }
 
   return {
@@ -50,16 +61,21 @@ export function createQueue(connections: number, now: () => number): Queue {
       if (!waiting.hasRoomFor(guest)) return false;
       guest.since = now();
       waiting.add(guest);
+      line.add(guest);
       return true;
     },
     leave(guest) {
-      if (!waiting.remove(guest) && inside.remove(guest)) admitNext();
+      if (guest.standing === 'waiting') step(guest);
+      else if (guest.standing === 'inside') {
+        inside.remove(guest);
+        if (line.size > 0) admitNext();
+      }
     },
     giveUpBefore(instant) {
-      for (const guest of waiting.guests()) {
-        // In order of arrival: whoever follows has waited less.
+      for (const guest of line) {
+        // Whoever follows has waited less.
         if (guest.since > instant) return;
-        waiting.remove(guest);
+        step(guest);
         guest.giveUp();
       }
     },
@@ -67,22 +83,22 @@ export function createQueue(connections: number, now: () => number): Queue {
 }
 
 /** So many at most, and so many of one visitor. */
-function createCrowd(most: number, mostOfOne: number) {
-  const guests = new Set<Guest>();
+function createCrowd(standing: Guest['standing'], most: number, mostOfOne: number) {
   const counts = new Map<number, number>();
+  let size = 0;
   return {
-    guests: () => guests,
-    hasRoomFor: ({ visitor }: Guest) => guests.size < most && (counts.get(visitor) ?? 0) < mostOfOne,
-    add(guest: Guest) {
-      guests.add(guest);
+    hasRoomFor: ({ visitor }: Guest) => size < most && (counts.get(visitor) ?? 0) < mostOfOne,
+    add(guest: Guest): void {
+      guest.standing = standing;
+      size += 1;
       counts.set(guest.visitor, (counts.get(guest.visitor) ?? 0) + 1);
     },
-    remove(guest: Guest): boolean {
-      if (!guests.delete(guest)) return false;
+    remove(guest: Guest): void {
+      guest.standing = 'away';
+      size -= 1;
       const left = (counts.get(guest.visitor) ?? 0) - 1;
       if (left > 0) counts.set(guest.visitor, left);
       else counts.delete(guest.visitor);
-      return true;
     },
   };
 }

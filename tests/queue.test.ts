@@ -8,6 +8,7 @@ function visit(visitor: number): Visit {
   const one: Visit = {
     visitor,
     since: 0,
+    standing: 'away',
     began: false,
     begin: () => {
       one.began = true;
