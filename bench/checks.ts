@@ -52,6 +52,17 @@ export async function gateFaults(target: Target, upstreamPort: number, expected:
   return faults;
 }
 
+/** Whether a gated peer is gated, and lets this session through. */
+export async function peerFaults(target: Target): Promise<string[]> {
+  const { cookie: _cookie, ...withoutCookie } = target.headers;
+  const refused = await ask({ ...target, headers: withoutCookie });
+  const admitted = await ask(target);
+  const faults: string[] = [];
+  if (![302, 401, 403].includes(refused)) faults.push(`without a session the answer is ${refused}, not 302, 401 or 403`);
+  if (admitted !== 200) faults.push(`signed in, the answer is ${admitted}`);
+  return faults;
+}
+
 async function ask({ port, path, headers }: Target): Promise<number> {
   const { statusCode, body } = await request(`http://127.0.0.1:${port}${path}`, { headers });
   await body.dump();
