@@ -10,6 +10,8 @@ export type Figures = {
   p99: Figure;
   /** Processor ms per 1,000 requests; null where it cannot be read. */
   cpu: Figure | null;
+  /** MiB of memory; null where it cannot be read. */
+  memory: Figure | null;
 };
 
 /** One system against another, by round: what a round disturbs it disturbs for both. */
@@ -37,6 +39,7 @@ export function figuresOf({ name, slots }: Measured): Figures {
     p50: figureOf(slots.map(slot => slot.p50)),
     p99: figureOf(slots.map(slot => slot.p99)),
     cpu: figureOrNull(slots.map(cpuPerThousand)),
+    memory: figureOrNull(slots.map(slot => slot.pssMiB)),
   };
 }
 
@@ -56,15 +59,22 @@ export function ratioOf(system: Measured, to: Measured): Ratio {
 /** The figures as two Markdown tables, each cell `median (least–most)`. */
 export function markdown(figures: readonly Figures[], ratios: readonly Ratio[]): string {
   const whole = (value: number) => Math.round(value).toLocaleString('en-GB');
-  const rows = figures.map(({ name, requestsPerSecond, p50, p99, cpu }) =>
-    [name, cell(requestsPerSecond, whole), cell(p50, decimals(2)), cell(p99, decimals(1)), cell(cpu, decimals(1))].join(' | '),
+  const rows = figures.map(({ name, requestsPerSecond, p50, p99, cpu, memory }) =>
+    [
+      name,
+      cell(requestsPerSecond, whole),
+      cell(p50, decimals(2)),
+      cell(p99, decimals(1)),
+      cell(cpu, decimals(1)),
+      cell(memory, whole),
+    ].join(' | '),
   );
   const ratioRows = ratios.map(ratio =>
     [`${ratio.name} / ${ratio.to}`, cell(ratio.cpu, decimals(2)), cell(ratio.requestsPerSecond, decimals(2))].join(' | '),
   );
   return [
-    '| system | requests/s | p50 ms | p99 ms | CPU ms per 1,000 requests |',
-    '| --- | --: | --: | --: | --: |',
+    '| system | requests/s | p50 ms | p99 ms | CPU ms per 1,000 requests | memory MiB |',
+    '| --- | --: | --: | --: | --: | --: |',
     ...rows.map(row => `| ${row} |`),
     '',
     '| ratio | CPU | requests/s |',

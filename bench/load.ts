@@ -1,11 +1,11 @@
 import { createHistogram } from 'node:perf_hooks';
 import autocannon from 'autocannon';
-import { cpuOf } from './processes.ts';
+import { cpuOf, memoryOf } from './processes.ts';
 
 /** Where a request of the bench goes: the same bytes for every system. */
 export type Target = { port: number; path: string; headers: Record<string, string> };
 
-/** What one system did in its slot of one round. Latencies in ms; the processor time is that of its whole process tree. */
+/** What one system did in its slot of one round. Latencies in ms; processor time and memory (at its end) are those of its whole process tree. */
 export type Slot = {
   requests: number;
   seconds: number;
@@ -17,6 +17,7 @@ export type Slot = {
   p50: number;
   p99: number;
   cpuMs: number | null;
+  pssMiB: number | null;
 };
 
 export const connections = 50;
@@ -40,6 +41,7 @@ export async function load({ port, path, headers }: Target, seconds: number, pid
     p50: microseconds.percentile(50) / 1000,
     p99: microseconds.percentile(99) / 1000,
     cpuMs: cpuBefore === null || cpuAfter === null ? null : cpuAfter - cpuBefore,
+    pssMiB: pid === null ? null : memoryOf(pid),
   };
 }
 

@@ -47,14 +47,31 @@ const TICK_MS = 10;
 /** Processor time, user and system, of a process and all that descend from it, in ms. Null where there is no /proc. */
 export function cpuOf(pid: number): number | null {
   if (process.platform !== 'linux') return null;
+  return treeOf(pid).reduce((sum, one) => sum + one.ticks, 0) * TICK_MS;
+}
+
+/** The memory of the same processes in MiB; what several of them share is counted once (PSS). Null where there is no /proc. */
+export function memoryOf(pid: number): number | null {
+  if (process.platform !== 'linux') return null;
+  return treeOf(pid).reduce((sum, one) => sum + pssOf(one.pid), 0);
+}
+
+function pssOf(pid: number): number {
+  try {
+    return Number(/^Pss:\s+([0-9]+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0) / 1024;
+  } catch {
+    return 0; // ended while we were reading
+  }
+}
+
+function treeOf(pid: number): { pid: number; parent: number; ticks: number }[] {
   const all = readdirSync('/proc').flatMap(name => (/^[0-9]+$/.test(name) ? statOf(name) : []));
   const tree = new Set([pid]);
   for (let before = 0; before < tree.size; ) {
     before = tree.size;
     for (const one of all) if (tree.has(one.parent)) tree.add(one.pid);
   }
-  const ticks = all.filter(one => tree.has(one.pid)).reduce((sum, one) => sum + one.ticks, 0);
-  return ticks * TICK_MS;
+  return all.filter(one => tree.has(one.pid));
 }
 
 /** proc(5): after the name, which may contain anything, come state, parent, …, utime, stime, and both of the children already gone. */

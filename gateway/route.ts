@@ -60,7 +60,7 @@ export function createRoute({ catalogue, upstreams, identityOf, cookies, answers
 }
 
 /** What may stand behind a status. Old servers write any bytes there, and Node throws at the sight of some of them. */
-export const readableReason = (reason: string): string => reason.replace(/[^\t\x20-\x7e\x80-\xff]/g, '');
+export const readableReason = (reason: string): string => (reason === 'OK' ? reason : reason.replace(/[^\t\x20-\x7e\x80-\xff]/g, ''));
 
 /** Which page tells of a failure, and whether the legacy server itself is to blame for it. */
 export function codeOfFailure(error: Error & { code?: string | undefined }): ProblemCode {

@@ -127,16 +127,23 @@ function codeOf(status: number): ProblemCode {
   return status < 500 ? 'bad-request' : 'internal';
 }
 
-const REFERENCE_BYTES = 6;
-let randomness = Buffer.alloc(0);
+const REFERENCE_LETTERS = 12;
+let randomness = '';
+let used = 0;
 
 /** Short enough to be read out on the telephone, long enough not to repeat within a log's life. */
 function newReference(): string {
   // Asking the system for six bytes at every request would cost more than judging it.
-  if (randomness.length < REFERENCE_BYTES) randomness = randomBytes(1024 * REFERENCE_BYTES);
-  const text = randomness.toString('hex', 0, REFERENCE_BYTES).toUpperCase();
-  randomness = randomness.subarray(REFERENCE_BYTES);
-  return `${text.slice(0, 4)}-${text.slice(4, 8)}-${text.slice(8)}`;
+  if (used === randomness.length)
+    [randomness, used] = [
+      randomBytes(512 * REFERENCE_LETTERS)
+        .toString('hex')
+        .toUpperCase(),
+      0,
+    ];
+  const from = used;
+  used += REFERENCE_LETTERS;
+  return `${randomness.slice(from, from + 4)}-${randomness.slice(from + 4, from + 8)}-${randomness.slice(from + 8, used)}`;
 }
 
 /** Addresses carry codes and return addresses in their queries: none of that belongs in a log. */

@@ -25,7 +25,7 @@ async function faultsUnderLoad(finished: Finished, odd: RequestListener): Promis
 }
 
 const slot = (changes: Partial<Slot> = {}): Slot => ({
-  ...{ requests: 1000, seconds: 1, statuses: { 200: 1000 }, errors: 0, timeouts: 0, lost: 0, p50: 1, p99: 2, cpuMs: 100 },
+  ...{ requests: 1000, seconds: 1, statuses: { 200: 1000 }, errors: 0, timeouts: 0, lost: 0, p50: 1, p99: 2, cpuMs: 100, pssMiB: 50 },
   ...changes,
 });
 
