@@ -13,7 +13,7 @@ const debianPackages = [
   { name: 'chromium', programs: ['chromium', 'chromium-browser', 'google-chrome'] },
   { name: 'redis-server', programs: ['redis-server'] },
   { name: 'openssl', programs: ['openssl'] },
-  // Somebody else's applications, to stand behind the gateway, and what ends TLS in front of it. None of them starts anything by itself.
+  // Somebody else's applications, to stand behind the gateway, and what ends TLS in front of it. None starts a server by itself.
   { name: 'dokuwiki', programs: ['/usr/share/dokuwiki/bin/dwpage.php'] },
   { name: 'php-cli', programs: ['php'] },
   { name: 'jupyter-notebook', programs: ['jupyter-notebook'] },

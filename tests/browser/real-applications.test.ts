@@ -167,13 +167,16 @@ test('the administrator ticks both for Zoë', async () => {
 test('Zoë signs in once and sees both tiles; the wiki knows her', async () => {
   const [link = ''] = linksIn(await command('link', 'zoe@first.example'));
   writer = await arrive(link, 'zoe@first.example');
-  const { page } = writer;
+  const { page, context } = writer;
   const tiles = page.getByRole('main').getByRole('heading', { level: 3 }).getByRole('link');
   expect(await tiles.allTextContents()).toEqual(['Notebook', 'Wiki']);
+  // What an add-on of her browser can say of her is believed by nobody.
+  await context.setExtraHTTPHeaders({ 'Remote-User': 'alice@first.example', Remote_User: 'alice@first.example' });
   await tiles.getByText('Wiki').click();
   await page.getByText('Written together by schools.').waitFor();
   expect(page.url()).toMatch(wiki);
   expect(await page.locator('.user').textContent()).toBe('Logged in as: Zoë Writer (zoe@first.example)');
+  await context.setExtraHTTPHeaders({});
 });
 
 test('she writes a page whose name is not ASCII: forms, its cookies, and a redirect to what was saved', async () => {
@@ -223,14 +226,12 @@ test('she opens a notebook: the command she types and what it answers go over a 
 });
 
 test('the administrator takes the notebook away: its WebSocket is closed at once and stays closed, the wiki goes on', async () => {
-  const closed = opened.socket.waitForEvent('close', { timeout: 10_000 });
   const page = await manageAccess();
+  expect(opened.socket.isClosed()).toBe(false);
   await page.getByRole('checkbox', { name: 'Notebook' }).uncheck();
   await page.getByRole('button', { name: 'Save changes' }).click();
   await page.getByRole('alert').getByText('Access updated for Zoë').waitFor();
-  const answered = performance.now();
-  await closed;
-  expect(performance.now() - answered).toBeLessThan(5_000);
+  await expect.poll(() => opened.socket.isClosed(), { timeout: 10_000 }).toBe(true);
   expect(await opened.page.evaluate(async () => (await fetch('/api/sessions')).status)).toBe(403);
   await opened.page.reload();
   await heading(opened.page, /Schools Notebook/);

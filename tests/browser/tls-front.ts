@@ -12,7 +12,7 @@ const modules = ['mpm_event', 'authz_core', 'headers', 'proxy', 'proxy_http', 'p
 
 /** Apache as it ends TLS in front of the gateway, with nothing of the machine's own Apache in it. */
 export async function startTlsFront(gatewayPort: number): Promise<TlsFront> {
-  const dir = mkdtempSync(join(tmpdir(), 'portal-tls-'));
+  const dir = mkdtempSync(join(tmpdir(), 'portal-front-'));
   const port = await freePort();
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc', '-keyout', 'key.pem'];
   const certificate = ['req', '-x509', ...newKey, '-out', 'certificate.pem', '-subj', '/CN=County'];
