@@ -1,8 +1,8 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chownSync, constants, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { accessSync, chownSync, constants, mkdtempSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import pg from 'pg';
@@ -13,6 +13,11 @@ const debianPackages = [
   { name: 'chromium', programs: ['chromium', 'chromium-browser', 'google-chrome'] },
   { name: 'redis-server', programs: ['redis-server'] },
   { name: 'openssl', programs: ['openssl'] },
+  // Somebody else's applications, to stand behind the gateway, and what ends TLS in front of it. None starts a server by itself.
+  { name: 'dokuwiki', programs: ['/usr/share/dokuwiki/bin/dwpage.php'] },
+  { name: 'php-cli', programs: ['php'] },
+  { name: 'jupyter-notebook', programs: ['jupyter-notebook'] },
+  { name: 'apache2-bin', programs: ['apache2'] },
 ];
 // PostgreSQL refuses to run as root, so it runs as nobody then: the checkout must be readable by everyone.
 const nobody = 65_534;
@@ -22,8 +27,8 @@ const postgresPrograms = fileURLToPath(
 );
 
 function findProgram(names: readonly string[]): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin'];
-  const candidates = names.flatMap(name => folders.filter(folder => folder !== '').map(folder => join(folder, name)));
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin', '/usr/sbin'];
+  const candidates = names.flatMap(name => folders.filter(folder => folder !== '').map(folder => resolve(folder, name)));
   return candidates.find(candidate => {
     try {
       accessSync(candidate, constants.X_OK);
@@ -34,7 +39,7 @@ function findProgram(names: readonly string[]): string | undefined {
   });
 }
 
-function programOf(packageName: string): string {
+export function programOf(packageName: string): string {
   const entry = debianPackages.find(({ name }) => name === packageName);
   const path = entry && findProgram(entry.programs);
   if (!path) throw new Error(`${packageName} is not installed: run node tests/servers.ts (npm test does).`);
@@ -44,22 +49,31 @@ function programOf(packageName: string): string {
 /** The browser of the browser tests: CHROMIUM, or the one that is installed. */
 export const chromiumPath = (): string => process.env.CHROMIUM ?? programOf('chromium');
 
-/** Starts a program that must not outlive the tests, whatever becomes of them. */
-function startProgram(program: string, args: string[], options: { uid?: number; gid?: number; cwd: string }): ChildProcess {
-  const child = spawn(program, args, { ...options, stdio: 'ignore', env: { PATH: process.env.PATH } });
-  const kill = () => child.kill('SIGKILL');
+/** How to run a server that must not be root, or need not: as nobody then, whose folder it is with all that is in it. */
+export function asNobody(dir: string): { uid?: number; gid?: number; cwd: string } {
+  if (!isRoot) return { cwd: dir };
+  for (const name of ['', ...readdirSync(dir, { recursive: true, encoding: 'utf8' })]) chownSync(join(dir, name), nobody, nobody);
+  return { uid: nobody, gid: nobody, cwd: dir };
+}
+
+type Running = { uid?: number; gid?: number; cwd: string; env?: Record<string, string> };
+
+/** Starts a program that must not outlive the tests, whatever becomes of them. `end` is the signal that takes its own children along. */
+export function startProgram(program: string, args: string[], { env, ...options }: Running, end: NodeJS.Signals = 'SIGKILL'): ChildProcess {
+  const child = spawn(program, args, { ...options, stdio: 'ignore', env: { PATH: process.env.PATH, ...env } });
+  const kill = () => child.kill(end);
   process.once('exit', kill);
   child.once('exit', () => process.off('exit', kill));
   return child;
 }
 
-async function stopProgram(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+export async function stopProgram(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill(signal);
   await once(child, 'exit');
 }
 
-async function waitUntil(ready: () => Promise<unknown>, child: ChildProcess, what: string): Promise<void> {
+export async function waitUntil(ready: () => Promise<unknown>, child: ChildProcess, what: string): Promise<void> {
   for (let tries = 0; tries < 200; tries += 1) {
     if (child.exitCode !== null) throw new Error(`${what} ended with ${child.exitCode} before it was ready.`);
     try {
@@ -87,8 +101,7 @@ export type Postgres = { port: number; freshDatabase(): Promise<string>; stop():
 /** A real PostgreSQL on a free port of 127.0.0.1, from npm; `freshDatabase` makes an empty one and returns its URL. */
 export async function startPostgres(): Promise<Postgres> {
   const dir = mkdtempSync(join(tmpdir(), 'portal-postgres-'));
-  const as = isRoot ? { uid: nobody, gid: nobody, cwd: dir } : { cwd: dir };
-  if (isRoot) chownSync(dir, nobody, nobody);
+  const as = asNobody(dir);
   const data = join(dir, 'data');
   // Sorted by language, as most installations are: code that relies on the order of bytes must say so.
   const icu = ['--locale-provider=icu', '--icu-locale=en-GB'];
@@ -154,12 +167,14 @@ function installMissing(): void {
   if (missing.length === 0) return;
   const install = ['install', '--yes', '--no-install-recommends', ...missing];
   if (!isRoot) {
-    console.error(`The tests need ${missing.join(' and ')}. Run:\n  sudo apt-get update && sudo apt-get ${install.join(' ')}`);
+    console.error(
+      `The tests need ${missing.join(', ')}. Run:\n  sudo apt-get update && sudo DEBIAN_FRONTEND=noninteractive apt-get ${install.join(' ')}`,
+    );
     process.exitCode = 1;
     return;
   }
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  console.log(`Installing ${missing.join(' and ')} for the tests.`);
+  console.log(`Installing ${missing.join(', ')} for the tests.`);
   execFileSync('apt-get', ['update', '-qq'], { stdio: ['ignore', 'ignore', 'inherit'], env });
   execFileSync('apt-get', ['-qq', ...install], { stdio: ['ignore', 'ignore', 'inherit'], env });
 }

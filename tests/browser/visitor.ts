@@ -1,4 +1,4 @@
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import type { TestApp } from '../app.ts';
 import { chromiumPath } from '../servers.ts';
 
@@ -6,15 +6,16 @@ import { chromiumPath } from '../servers.ts';
 export type Visitor = { page: Page; context: BrowserContext; complaints: string[] };
 
 /** Debian's Chromium. It resolves *.localhost by itself, and as root it runs only without its sandbox. */
-export function launchChromium(): Promise<Browser> {
-  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  return chromium.launch({ executablePath: chromiumPath(), args });
+export function launchChromium(args: string[] = []): Promise<Browser> {
+  const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  return chromium.launch({ executablePath: chromiumPath(), args: [...sandbox, ...args] });
 }
 
-export type VisitorOptions = { javaScript?: boolean; cookies?: Awaited<ReturnType<BrowserContext['cookies']>> };
+export type VisitorOptions = BrowserContextOptions & { javaScript?: boolean; cookies?: Awaited<ReturnType<BrowserContext['cookies']>> };
 
-export async function openVisitor(browser: Browser, { javaScript = true, cookies = [] }: VisitorOptions = {}): Promise<Visitor> {
-  const context = await browser.newContext({ javaScriptEnabled: javaScript, viewport: { width: 1280, height: 800 }, locale: 'en-GB' });
+export async function openVisitor(browser: Browser, { javaScript = true, cookies = [], ...rest }: VisitorOptions = {}): Promise<Visitor> {
+  const desk = { javaScriptEnabled: javaScript, viewport: { width: 1280, height: 800 }, locale: 'en-GB' };
+  const context = await browser.newContext({ ...desk, ...rest });
   context.setDefaultTimeout(10_000);
   await context.addCookies(cookies);
   const page = await context.newPage();
