@@ -66,7 +66,15 @@ function sessionRow(db: Reader, tokenHash: string, host: string) {
     .innerJoin('people', 'people.id', 'sessions.person_id')
     .innerJoin('identities', join => join.onRef('identities.person_id', '=', 'people.id').onRef('identities.kind', '=', 'sessions.kind'))
     .select(['sessions.id', 'sessions.kind', 'sessions.organisation_id', 'sessions.created_at', 'sessions.last_seen_at'])
-    .select(['sessions.ended_at', 'sessions.end_reason', 'people.id as person_id', 'people.first_name', 'people.last_name', 'people.email', 'people.active'])
+    .select([
+      'sessions.ended_at',
+      'sessions.end_reason',
+      'people.id as person_id',
+      'people.first_name',
+      'people.last_name',
+      'people.email',
+      'people.active',
+    ])
     .select('identities.subject')
     .where('session_tokens.token_hash', '=', tokenHash)
     .where('session_tokens.host', '=', host)

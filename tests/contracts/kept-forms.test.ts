@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { prune } from '#store/jobs.ts';
 import { dropKeptForm, findKeptForm, keepForm, takeKeptForm } from '#store/kept-forms.ts';
 import { SealBroken } from '#store/sealing.ts';
-import { addSchool, key, onEveryStore, start as now } from './stores.ts';
+import { addSchool, key, start as now, onEveryStore } from './stores.ts';
 
 const hour = 3_600_000;
 const keys = [Buffer.alloc(32, 9), key];
