@@ -36,6 +36,7 @@ const headed = (page: Page, name: string) => page.getByRole('heading', { level: 
 
 async function atWork(path: string, userId: string, password: string, javaScript: boolean): Promise<Visitor> {
   const visitor = await openVisitor(browser, { javaScript });
+  visitor.context.setDefaultTimeout(60_000);
   await visitor.page.goto(siteAddress(app, 'www3', path));
   await signInHere(visitor, userId, password);
   await visitor.page.waitForURL(siteAddress(app, 'www3', path));

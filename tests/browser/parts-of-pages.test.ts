@@ -42,6 +42,7 @@ afterAll(async () => {
 /** Signed in at the portal and at one site, and by no navigation at the intranet. */
 async function signedInAt(address: string, userId: string, password: string): Promise<Visitor> {
   const visitor = await openVisitor(browser);
+  visitor.context.setDefaultTimeout(60_000);
   await visitor.page.goto(address);
   await signInHere(visitor, userId, password);
   await visitor.page.waitForURL(address, { waitUntil: 'load' });
@@ -72,6 +73,7 @@ test('ten pictures, a style, a script and a frame of another site all arrive at 
 
 test('a foreign website that shows them gets nothing, and makes no session', async () => {
   const visitor = await openVisitor(browser);
+  visitor.context.setDefaultTimeout(60_000);
   await visitor.page.goto(app.portal);
   await signInHere(visitor, 'WENDY166', 'heron-basket-166');
   await visitor.page.getByText('Hello Wendy').waitFor();
