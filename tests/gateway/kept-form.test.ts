@@ -92,7 +92,7 @@ const multipart = Buffer.concat([
 ]);
 
 describe.each(['dispatch', 'http-proxy'])('with the engine %s, a form sent after the session’s end', ENGINE => {
-  beforeAll(() => start({ ENGINE }));
+  beforeAll(() => start({ ENGINE }), 60_000);
   afterAll(stop);
 
   test.each([
@@ -117,7 +117,7 @@ describe.each(['dispatch', 'http-proxy'])('with the engine %s, a form sent after
 });
 
 describe('a form sent after the session’s end', () => {
-  beforeAll(start.bind(null, {}));
+  beforeAll(() => start(), 60_000);
   afterAll(stop);
   beforeEach(() => wire.forget());
   afterEach(() => app.store.db.deleteFrom('kept_forms').execute());
@@ -306,7 +306,7 @@ describe('a form sent after the session’s end', () => {
 });
 
 describe('a kept form', () => {
-  beforeAll(start.bind(null, {}));
+  beforeAll(() => start(), 60_000);
   afterAll(stop);
   beforeEach(() => wire.forget());
   afterEach(() => app.store.db.deleteFrom('kept_forms').execute());
@@ -419,7 +419,7 @@ describe('a kept form', () => {
 });
 
 describe('other clients', () => {
-  beforeAll(start.bind(null, {}));
+  beforeAll(() => start(), 60_000);
   afterAll(stop);
 
   test.each<Record<string, string>>([
