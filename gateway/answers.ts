@@ -11,6 +11,8 @@ export type Answers = {
   problem(request: FastifyRequest, reply: FastifyReply, code: ProblemCode, service?: Service | null): FastifyReply;
   signInNeeded(request: FastifyRequest, reply: FastifyReply, signInAddress: string): FastifyReply;
   denied(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): Promise<FastifyReply>;
+  /** A page at a legacy host that asks to press something. */
+  question(reply: FastifyReply, template: string, data: object): FastifyReply;
 };
 
 export type AnswersDeps = DeniedPageDeps & { views: Views };
@@ -21,6 +23,9 @@ export function createAnswers(deps: AnswersDeps): Answers {
     problem: (request, reply, code, service = null) => sendProblem(deps, request, reply, code, service),
     signInNeeded: sendSignInNeeded,
     denied: (request, reply, refusal) => sendDenied(deps, request, reply, refusal),
+    // No frame may hold it, or somebody could be tricked into pressing; and the old page that takes the form may lead on to anywhere.
+    question: (reply, template, data) =>
+      sendPage(deps, reply.header('cache-control', 'no-store'), template, data, "frame-ancestors 'none'"),
   };
 }
 
@@ -61,12 +66,18 @@ async function sendDenied(deps: AnswersDeps, request: FastifyRequest, reply: Fas
  * These pages are shown on legacy hosts too, where helmet does not run. An old page may show its neighbours in frames, so a frame of
  * the same site may hold a refusal: there is nothing on it to be tricked into pressing.
  */
-function sendPage({ catalogue, views }: AnswersDeps, reply: FastifyReply, template: string, data: object): FastifyReply {
+function sendPage(
+  { catalogue, views }: AnswersDeps,
+  reply: FastifyReply,
+  template: string,
+  data: object,
+  limits = `form-action ${catalogue.portal.origin};frame-ancestors 'self'`,
+): FastifyReply {
   const portal = catalogue.portal.origin;
   return reply
     .headers({
       'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': `default-src 'none';style-src ${portal};img-src ${portal};font-src ${portal};form-action ${portal};frame-ancestors 'self';base-uri 'none'`,
+      'content-security-policy': `default-src 'none';style-src ${portal};img-src ${portal};font-src ${portal};base-uri 'none';${limits}`,
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'same-origin',
     })

@@ -19,7 +19,7 @@ export type Cookies = {
 /**
  * @param keys 32-byte keys, newest first: the first seals, all of them open
  * @param secure false only for the demo's plain http, where browsers keep neither `Secure` nor `__Host-` cookies
- * @param lifeSeconds how long a sealed token may be read at all; the session's own limits are shorter or equal
+ * @param lifeSeconds how long a sealed token may be read at all; the session's own limits are shorter
  */
 export async function addCookies(app: FastifyInstance, keys: readonly Buffer[], secure: boolean, lifeSeconds: number): Promise<Cookies> {
   const codec = await sealedCodec(app, keys, lifeSeconds);

@@ -8,6 +8,7 @@ import { addToken } from '#store/sessions.ts';
 import { hashToken, newToken } from '#store/tokens.ts';
 import { signInAddress } from './addresses.ts';
 import type { Answers } from './answers.ts';
+import { wantsJson } from './client.ts';
 import type { Cookies } from './cookies.ts';
 import type { ReturnAddresses } from './return-address.ts';
 
@@ -28,16 +29,31 @@ export type HandOffDeps = {
 const PORTAL_PATH = '/sign-in/site';
 const SITE_PATH = `${reservedPrefix}/session`;
 
+/** Where to come back to, if not to the very address, and what became of the form that was sent there. */
+export type Detour = { path?: string; form?: 'kept' | 'lost' };
+
 /** On a site without a session: remember the browser by a nonce and let the portal say who it is. */
-export function sendToPortal(deps: HandOffDeps, site: Site, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function sendToPortal(
+  deps: HandOffDeps,
+  site: Site,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { path = request.url, form }: Detour = {},
+): FastifyReply {
   // One nonce serves all tabs of a browser, so that opening two pages at once does not break the first.
   const nonce = deps.cookies.read(request.headers.cookie, 'handoff') ?? newToken();
   deps.cookies.set(reply, 'handoff', nonce);
-  const question = new URLSearchParams({ to: site.origin + request.url, nonce: hashToken(nonce) });
-  return reply.redirect(`${deps.catalogue.portal.origin}${PORTAL_PATH}?${question}`, request.method === 'GET' ? 302 : 303);
+  const question = new URLSearchParams({ to: site.origin + path, nonce: hashToken(nonce), ...(form ? { form } : {}) });
+  return reply
+    .header('cache-control', 'no-store')
+    .redirect(`${deps.catalogue.portal.origin}${PORTAL_PATH}?${question}`, request.method === 'GET' ? 302 : 303);
 }
 
-const portalQuery = z.object({ to: z.string(), nonce: z.string().regex(/^[A-Za-z0-9_-]{43}$/) });
+const portalQuery = z.object({
+  to: z.string(),
+  nonce: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  form: z.enum(['kept', 'lost']).optional(),
+});
 const siteQuery = z.object({ code: z.string().regex(/^[A-Za-z0-9_-]{43}$/) });
 
 /** The portal's half: signed in, the browser goes back with a code; otherwise to sign in first, and then here again. */
@@ -46,18 +62,32 @@ export function addPortalHandOff(portal: FastifyInstance, deps: HandOffDeps): vo
     const query = portalQuery.safeParse(request.query);
     const to = query.success ? deps.returnAddress(query.data.to) : null;
     if (!query.success || !to || to.portal) return deps.answers.problem(request, reply, 'bad-request');
-    if (!request.visitor) return reply.redirect(signInAddress(request.url), 302);
+    const { nonce, form } = query.data;
+    if (form === 'lost') return sayFormIsLost(reply, { to: to.href, nonce });
+    if (!request.visitor) return askToSignIn(deps, request, reply, form);
 
     const code = await addHandoff(deps.store.db, {
       session: request.visitor.sessionId,
       host: to.host,
-      nonceHash: query.data.nonce,
+      nonceHash: nonce,
       returnPath: to.path,
       now: deps.now(),
     });
+    // A picture of one site on a page of another comes this way too, and by default helmet keeps such answers from it.
+    reply.header('cross-origin-resource-policy', 'same-site');
     return reply.redirect(`${new URL(to.href).origin}${SITE_PATH}?${new URLSearchParams({ code })}`, 303);
   });
 }
+
+/** The page of sign-in is nothing that can be shown as a picture or run as a script. */
+function askToSignIn(deps: HandOffDeps, request: FastifyRequest, reply: FastifyReply, form: Detour['form']): FastifyReply {
+  if (wantsJson(request.headers)) return deps.answers.signInNeeded(request, reply, `${deps.catalogue.portal.origin}/sign-in`);
+  return reply.redirect(signInAddress(request.url, form === 'kept' ? 'form-kept' : undefined), 302);
+}
+
+/** Said before anything else: by going back now the browser still has what was filled in. */
+const sayFormIsLost = (reply: FastifyReply, way: { to: string; nonce: string }): FastifyReply =>
+  reply.page('gateway/portal/form-lost', { next: `${PORTAL_PATH}?${new URLSearchParams(way)}` });
 
 /**
  * Of several pages opened at once only the last nonce is left in the browser, and a reload brings a used code. Nobody is signed in

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import { Dispatcher } from 'undici';
 import { requestHeaders, responseHeaders } from './headers.ts';
 import type { LiveConnections } from './live.ts';
+import { keptBodyOf } from './request-body.ts';
 import { codeOfFailure, type Route } from './route.ts';
 import type { Upstreams } from './upstreams.ts';
 
@@ -16,6 +17,7 @@ export async function addHttpProxy(
   { upstreams, live }: { upstreams: Upstreams; live: LiveConnections },
   route: Route,
 ): Promise<void> {
+  sites.addHook('preParsing', (request, _reply, payload, next) => next(null, request.keptBody ? keptBodyOf(request.keptBody) : payload));
   await sites.register(httpProxy, {
     upstream: '',
     httpMethods: methods as HTTPMethods[],

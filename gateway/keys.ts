@@ -5,7 +5,7 @@ import { OperatorFault } from '#config/operator-fault.ts';
 import type { Settings } from '#config/settings.ts';
 
 /** One secret, several purposes: each purpose gets a key of its own (HKDF, RFC 5869), so that none can stand in for another. */
-export type Keys = { session: KeyRing; csrf: KeyRing; code: Buffer; seal: Buffer; unseal: KeyRing; identity: KeyRing };
+export type Keys = { session: KeyRing; csrf: KeyRing; code: Buffer; seal: Buffer; unseal: KeyRing; keptForm: KeyRing; identity: KeyRing };
 
 /** Newest first: the newest makes what is new, the others still open what they made, so that a key can be changed. */
 export type KeyRing = readonly [Buffer, ...Buffer[]];
@@ -24,6 +24,7 @@ export function loadKeys(settings: Pick<Settings, 'sessionKeys' | 'dataDir'>): K
     session: ringFor('session cookie'),
     csrf: ringFor('form token'),
     identity: ringFor('identity token'),
+    keptForm: ringFor('kept form'),
     code: derive(newest, 'security code'),
     seal: derive(newest, 'outbox secret'),
     unseal: ringFor('outbox secret'),

@@ -28,7 +28,8 @@ export async function createParts(app: FastifyInstance, sites: Sites, deps: AppD
     now,
     onFault: (fault, domain) => app.log.error({ err: fault, domain }, 'rights could not be read'),
   });
-  const cookies = await addCookies(app, keys.session, secure, settings.absoluteHours * 3600);
+  // A day longer than any session: a form sent after its end is kept for whoever the cookie says was there.
+  const cookies = await addCookies(app, keys.session, secure, (settings.absoluteHours + 24) * 3600);
   const sessions = createSessions(store, cookies, settings, now);
   const rightsAreFresh = () => feed.staleFor() <= settings.maxStalenessSeconds * 1000;
   const guard = createGuard({ catalogue, policies, rightsAreFresh });

@@ -33,6 +33,14 @@ export const problems = {
     title: 'This form was sent from another website',
     lines: ['Nothing has been changed.', 'Open the Services Portal yourself and try again from there.'],
   },
+  'kept-form-gone': {
+    status: 410,
+    title: 'This form is not here any more',
+    lines: [
+      'It has been sent already, or more than an hour has passed.',
+      'If it was not sent, open the page again and fill it in once more.',
+    ],
+  },
   'too-large': { status: 413, title: 'That is too much to send at once', lines: ['Nothing has been changed.', 'Send less and try again.'] },
   'unsupported-body': { status: 415, title: 'This form cannot be read', lines: ['Nothing has been changed.', 'Go back and try again.'] },
   'unknown-host': { status: 421, title: 'Website not found', lines: ['The Services Portal does not answer for this web address.'] },

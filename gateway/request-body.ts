@@ -7,6 +7,7 @@ import { bytesPassed } from './passed-bytes.ts';
  * request the browser's connection would go.
  */
 export function bodyOf(request: FastifyRequest, silenceMs: number): PassThrough | null {
+  if (request.keptBody) return keptBodyOf(request.keptBody);
   const { raw, headers } = request;
   const length = headers['content-length'];
   if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return null;
@@ -24,6 +25,32 @@ export function bodyOf(request: FastifyRequest, silenceMs: number): PassThrough 
   });
   return body;
 }
+
+/** A form that was kept goes in the place of the one that was pressed. */
+export const keptBodyOf = (bytes: Buffer): PassThrough => new PassThrough().end(bytes);
+
+/** The whole of a small body, if it comes in time; else null, and Node throws the rest away once there is an answer. */
+export function smallBody({ raw, headers }: FastifyRequest, most: number): Promise<Buffer | null> {
+  if (Number(headers['content-length'] ?? 0) > most) return Promise.resolve(null);
+  const { promise, resolve } = Promise.withResolvers<Buffer | null>();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const take = (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > most) resolve(null);
+    else chunks.push(chunk);
+  };
+  const whole = () => resolve(Buffer.concat(chunks));
+  const none = () => resolve(null);
+  const timer = setTimeout(none, SMALL_BODY_MS);
+  raw.on('data', take).once('end', whole).once('close', none);
+  return promise.finally(() => {
+    clearTimeout(timer);
+    raw.off('data', take).off('end', whole).off('close', none);
+  });
+}
+
+const SMALL_BODY_MS = 30_000;
 
 /** While somebody must send or take something: nothing at all for so long, and the connection ends. Returns what ends the limit. */
 export function limitSilence({ raw: { socket } }: FastifyRequest, ms: number): () => void {

@@ -40,7 +40,7 @@ export function createServer({ settings, sites, log }: ServerDeps): FastifyInsta
   });
   // Answers under way may end; whoever is still asking by then is not waited for.
   app.addHook('preClose', async () => void setTimeout(() => app.server.closeAllConnections(), LAST_WORDS_MS).unref());
-  for (const name of ['site', 'page', 'signedIn', 'visitor', 'formSecret']) app.decorateRequest(name, null);
+  for (const name of ['site', 'page', 'signedIn', 'visitor', 'formSecret', 'keptBody']) app.decorateRequest(name, null);
   app.decorateRequest('csrf', '');
   return app;
 }

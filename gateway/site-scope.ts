@@ -3,13 +3,13 @@ import type { Page, Site } from '#config/catalogue.ts';
 import type { Decision } from '#policies/decision.ts';
 import type { Answers } from './answers.ts';
 import { splitTarget } from './canonical-path.ts';
-import { wantsJson } from './client.ts';
+import { isPartOfPage, wantsJson } from './client.ts';
 import { addForwarding, type ForwardDeps } from './forward.ts';
-import type { Guard } from './guard.ts';
-import { addSiteHandOff, type HandOffDeps, sendToPortal } from './hand-off.ts';
+import { addSiteHandOff, sendToPortal } from './hand-off.ts';
+import { addKeptFormPage, type KeptFormDeps, keepOrLose, keptFormPressed, putKeptForm } from './kept-form.ts';
 import { inviteBody } from './server.ts';
-import type { Session, Sessions } from './sessions.ts';
-import type { Found, Sites } from './sites.ts';
+import type { Session } from './sessions.ts';
+import type { Found } from './sites.ts';
 import { isHandshake, tunnel } from './upgrade.ts';
 
 declare module 'fastify' {
@@ -20,7 +20,7 @@ declare module 'fastify' {
   }
 }
 
-export type SiteScopeDeps = HandOffDeps & ForwardDeps & { sites: Sites; sessions: Sessions; guard: Guard; answers: Answers };
+export type SiteScopeDeps = KeptFormDeps & ForwardDeps & { answers: Answers };
 
 /** What a request to a legacy host meets, in order: which page it is, who asks, whether they may, and then the page itself. */
 export async function addSites(app: FastifyInstance, deps: SiteScopeDeps): Promise<void> {
@@ -45,6 +45,7 @@ export async function addSites(app: FastifyInstance, deps: SiteScopeDeps): Promi
       next();
     });
     addSiteHandOff(scope, deps);
+    addKeptFormPage(scope, deps);
     const route = await addForwarding(scope, deps);
   });
 }
@@ -78,13 +79,28 @@ function carryOut(deps: SiteScopeDeps, judged: Judged, request: FastifyRequest, 
   const { decision, site, page, session } = judged;
   if (decision.outcome !== 'allow') {
     if (session) deps.answers.denied(request, reply, { decision, site, page, session }).catch(next);
-    else askToSignIn(deps, site, request, reply);
+    else askToSignIn(deps, judged, request, reply).catch(next);
     return;
   }
   // An old login form must never send a password on: its address leads straight to where the login used to lead.
   if (page.target !== null) return void toTarget(page.target, request, reply);
   if (isHandshake(request)) deps.live.add(request, request.raw.socket);
-  next();
+  const kept = keptFormPressed(request, site);
+  if (kept === null) next();
+  else replace(deps, { site, kept }, request, reply, next);
+}
+
+function replace(
+  deps: SiteScopeDeps,
+  { site, kept }: { site: Site; kept: number },
+  request: FastifyRequest,
+  reply: FastifyReply,
+  next: Next,
+): void {
+  whenKnown(putKeptForm(deps, site, kept, request), next, problem => {
+    if (problem) deps.answers.problem(request, reply, problem);
+    else next();
+  });
 }
 
 const toTarget = (target: string, request: FastifyRequest, reply: FastifyReply) =>
@@ -93,8 +109,15 @@ const toTarget = (target: string, request: FastifyRequest, reply: FastifyReply) 
 /** Browsers let any website open a WebSocket and send our cookie with it (CVE-2026-133111). */
 const isForeign = ({ headers }: FastifyRequest, site: Site) => headers.origin !== undefined && headers.origin !== site.origin;
 
-function askToSignIn(deps: SiteScopeDeps, site: Site, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  if (isHandshake(request) || wantsJson(request.headers))
+async function askToSignIn(
+  deps: SiteScopeDeps,
+  { site, page }: Judged,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  if (isHandshake(request) || (wantsJson(request.headers) && !isPartOfPage(request.method, request.headers)))
     return deps.answers.signInNeeded(request, reply, `${deps.catalogue.portal.origin}/sign-in`);
-  return sendToPortal(deps, site, request, reply.header('cache-control', 'no-store'));
+  // An old login form holds a password, and nobody misses it: its address leads on to the page itself.
+  if (request.method !== 'POST' || page.target !== null) return sendToPortal(deps, site, request, reply);
+  return keepOrLose(deps, site, request, reply);
 }

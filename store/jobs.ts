@@ -59,7 +59,7 @@ export async function finishJob(db: Reader, name: string, holder: string, now: n
     .execute();
 }
 
-/** Forgets what can no longer matter: tries and codes older than a day, the tokens of sessions long over, and events of last year. */
+/** Forgets what can no longer matter: tries and codes older than a day, forms nobody sent, the tokens of sessions long over, and events of last year. */
 export async function prune(db: Reader, now: number, longestSessionMs: number): Promise<void> {
   await db
     .deleteFrom('attempts')
@@ -69,6 +69,7 @@ export async function prune(db: Reader, now: number, longestSessionMs: number): 
     .deleteFrom('handoff_codes')
     .where('expires_at', '<', now - day)
     .execute();
+  await db.deleteFrom('kept_forms').where('expires_at', '<=', now).execute();
   await db
     .deleteFrom('security_codes')
     .where('expires_at', '<', now - day)

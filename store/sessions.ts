@@ -56,6 +56,7 @@ export type FoundSession = {
   createdAt: number;
   lastSeenAt: number;
   endedAt: number | null;
+  endReason: string | null;
 };
 
 function sessionRow(db: Reader, tokenHash: string, host: string) {
@@ -65,7 +66,15 @@ function sessionRow(db: Reader, tokenHash: string, host: string) {
     .innerJoin('people', 'people.id', 'sessions.person_id')
     .innerJoin('identities', join => join.onRef('identities.person_id', '=', 'people.id').onRef('identities.kind', '=', 'sessions.kind'))
     .select(['sessions.id', 'sessions.kind', 'sessions.organisation_id', 'sessions.created_at', 'sessions.last_seen_at'])
-    .select(['sessions.ended_at', 'people.id as person_id', 'people.first_name', 'people.last_name', 'people.email', 'people.active'])
+    .select([
+      'sessions.ended_at',
+      'sessions.end_reason',
+      'people.id as person_id',
+      'people.first_name',
+      'people.last_name',
+      'people.email',
+      'people.active',
+    ])
     .select('identities.subject')
     .where('session_tokens.token_hash', '=', tokenHash)
     .where('session_tokens.host', '=', host)
@@ -88,6 +97,7 @@ export async function findSession(db: Reader, tokenHash: string, host: string): 
     createdAt: row.created_at,
     lastSeenAt: row.last_seen_at,
     endedAt: row.ended_at,
+    endReason: row.end_reason,
   };
 }
 

@@ -100,6 +100,15 @@ export type Tables = {
     expires_at: number;
     taken_at: number | null;
   };
+  kept_forms: {
+    id: Generated<number>;
+    person_id: number;
+    host: string;
+    nonce_hash: string;
+    sealed: string;
+    created_at: number;
+    expires_at: number;
+  };
   security_codes: {
     id: Generated<number>;
     person_id: number;

@@ -115,7 +115,12 @@ describe('the old pages', () => {
   });
 
   test('share styles and pictures that are what they say', async () => {
-    const starts = { '/images/hills.png': '89504e47', '/images/bullet.gif': '47494638', '/images/band.svg': '3c737667' };
+    const starts = {
+      '/images/hills.png': '89504e47',
+      '/images/bullet.gif': '47494638',
+      '/images/band.svg': '3c737667',
+      '/images/walk.svg': '3c737667',
+    };
     for (const [path, start] of Object.entries(starts))
       expect((await get(demo('intranet'), path)).bytes.subarray(0, 4).toString('hex'), path).toBe(start);
     expect((await get(demo('www3'), '/css/hantsweb.css')).headers['content-type']).toBe('text/css; charset=utf-8');

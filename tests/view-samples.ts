@@ -84,6 +84,8 @@ const services = [
 const account = { visitor: james, path: '/', organisation: 'Innovations PLC - SP3', tools, services, administrators };
 const others = [{ name: 'Music Service', whoGives: 'Ask James Howell or Zoë O’Brien' }];
 
+const kept = { host: 'www3.wessex.example', action: 'https://www3.wessex.example/efs/a.asp', keptAt: 1, goneAt: 3_600_001 };
+
 /** For every page of sign-in and portal, the states that people meet. */
 export const samples: Record<string, Record<string, object>> = {
   'gateway/sign-in/sign-in': {
@@ -96,6 +98,7 @@ export const samples: Record<string, Record<string, object>> = {
     },
     'timed out': { userId: '', returnTo: '', reason: 'timed-out' },
     'signed out': { userId: '', returnTo: '', reason: 'signed-out' },
+    'form kept': { userId: '', returnTo: '', reason: 'form-kept' },
     'password set': { userId: '', returnTo: '', reason: 'password-set' },
     refused: {
       userId: 'jsmith12',
@@ -160,6 +163,11 @@ export const samples: Record<string, Record<string, object>> = {
       service: finance,
       reference: '4F2A-91C0-77DE',
     },
+  },
+  'gateway/portal/form-lost': { plain: { next: '/sign-in/site?to=x' } },
+  'gateway/portal/kept-form': {
+    'to a service': { ...kept, service: 'Education Financial Services', start: 'https://www3.wessex.example/efs' },
+    'to a page of no service': { ...kept, service: null, start: 'https://portal.wessex.example/' },
   },
   'gateway/portal/organisation': {
     plain: { visitor: james, returnTo: '' },

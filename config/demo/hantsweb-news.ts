@@ -17,3 +17,8 @@ export function newsOf(service: Service): { date: string; text: string }[] {
   const dates = ['14 November 2008', '3 October 2008'];
   return texts.map((text, index) => ({ date: dates[index] ?? '1 September 2008', text }));
 }
+
+/** Old pages borrow pictures from other sites of the council, and the visitor has to be signed in there too. */
+export function newsPictureOf(service: Service): { address: string; text: string } | null {
+  return service.id === 'trailblazer' ? { address: 'https://intranet.hants.gov.uk/images/walk.svg', text: 'The map of a walk' } : null;
+}

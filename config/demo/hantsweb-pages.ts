@@ -2,7 +2,7 @@ import type { Catalogue, Service } from '../catalogue.ts';
 import { sameAddress } from '../catalogue-pages.ts';
 import type { Asked, Corner, ServiceCorner } from './hantsweb-corners.ts';
 import { type Html, html } from './hantsweb-html.ts';
-import { newsOf } from './hantsweb-news.ts';
+import { newsOf, newsPictureOf } from './hantsweb-news.ts';
 
 type Content = { title: string; body: Html; crumbs: Html };
 
@@ -68,10 +68,13 @@ ${printedAddresses(service, asked)}`,
 
 export function news(corner: ServiceCorner, asked: Asked): Content {
   const items = newsOf(corner.service).map(({ date, text }) => html`<dt>${date}</dt><dd>${text}</dd>`);
+  const picture = newsPictureOf(corner.service);
   return {
     title: `${corner.service.shortName}: news`,
     crumbs: serviceCrumbs(corner, asked, 'News'),
-    body: html`<p class="strap">${corner.service.fullName}</p><dl>${items}</dl>${menu(corner, asked)}`,
+    body: html`<p class="strap">${corner.service.fullName}</p>
+${picture ? html`<img class="photo" src="${asked.local(picture.address)}" width="240" height="96" alt="${picture.text}">` : html``}
+<dl>${items}</dl>${menu(corner, asked)}`,
   };
 }
 

@@ -27,6 +27,10 @@ const band = `<svg xmlns="http://www.w3.org/2000/svg" width="230" height="56" vi
 
 const stripe = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="3"><rect width="8" height="3" fill="#c9a227"/></svg>';
 
+const walk = `<svg xmlns="http://www.w3.org/2000/svg" width="240" height="96" viewBox="0 0 240 96">
+<rect width="240" height="96" fill="#e9efe2"/><path d="M0 70q60-30 120-8t120-20" fill="none" stroke="#7fa8c9" stroke-width="6"/>
+<path d="M20 20q40 50 90 20t60 30l50-40" fill="none" stroke="#8a3324" stroke-width="3" stroke-dasharray="6 4"/></svg>`;
+
 /** A GIF of 5 × 5 dots in one colour, in the fewest codes LZW allows: clear, 25 pixels with a clear before the table grows, end. */
 function bullet(): Buffer {
   const codes = Array.from({ length: 25 }, (_, index) => (index % 2 === 0 ? [4, 1] : [1])).flat();
@@ -75,6 +79,7 @@ export const files: ReadonlyMap<string, { type: string; body: string | Buffer }>
   ['/css/hantsweb.css', { type: 'text/css; charset=utf-8', body: css }],
   ['/images/band.svg', { type: 'image/svg+xml', body: band }],
   ['/images/stripe.svg', { type: 'image/svg+xml', body: stripe }],
+  ['/images/walk.svg', { type: 'image/svg+xml', body: walk }],
   ['/images/bullet.gif', { type: 'image/gif', body: bullet() }],
   ['/images/hills.png', { type: 'image/png', body: hills() }],
 ]);

@@ -24,7 +24,7 @@ export type SignInPagesDeps = {
   now: () => number;
 };
 
-const reasons = ['timed-out', 'signed-out', 'sign-in-needed', 'password-set'] as const;
+const reasons = ['timed-out', 'signed-out', 'sign-in-needed', 'password-set', 'form-kept'] as const;
 const question = z.object({ return: longField, reason: z.enum(reasons).nullable().catch(null) });
 const form = z.object({
   user_id: z

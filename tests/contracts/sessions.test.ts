@@ -31,6 +31,7 @@ onEveryStore('sessions', house => {
       createdAt: now,
       lastSeenAt: now,
       endedAt: null,
+      endReason: null,
     });
     expect(await findSession(db, hashToken(token), 'www3.example')).toBeUndefined();
     expect(await findSession(db, token, 'portal.example')).toBeUndefined();

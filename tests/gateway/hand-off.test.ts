@@ -180,7 +180,9 @@ describe('the portal hands nobody over', () => {
     const browser = app.browser();
     const sent = await browser.submit(at('/trailblazer/contact.htm'), null, { message: 'not-to-be-sent' }, { follow: false });
     expect(sent.status).toBe(303);
-    const form = await browser.get(leadsTo(sent));
+    const told = await browser.get(leadsTo(sent));
+    expect(headingOf(told.body)).toBe('Your form was not sent');
+    const form = await browser.get(leadsTo(sent).replace('&form=lost', ''));
     await browser.submit(`${app.portal}/sign-in`, form, { user_id: 'WENDY166', password: 'heron-basket-166' });
     expect(wire.received()).toMatch(/^GET \/trailblazer\/contact\.htm /);
     expect(wire.received()).not.toContain('not-to-be-sent');
@@ -192,5 +194,69 @@ describe('the portal hands nobody over', () => {
     await step(browser, at(`/.portal/session?code=${code}`));
     await step(browser, at(`/.portal/session?code=${code}`));
     for (const secret of [code, cookiesOf(browser, 'www3').split('=')[1]!, 'nonce=']) expect(app.log()).not.toContain(secret);
+  });
+});
+
+describe('what a page of one site shows of another', () => {
+  const picture = '/images/hills.png';
+  const asA = (dest: string, said: Record<string, string> = {}) => ({
+    headers: { accept: '*/*', 'sec-fetch-dest': dest, 'sec-fetch-mode': 'no-cors', 'sec-fetch-site': 'same-site', ...said },
+  });
+
+  test.each(['image', 'style', 'script', 'audio', 'video'])('as %s goes through the hand-off by redirect', async dest => {
+    const { browser } = await visit(app, 'WENDY166');
+    const answer = await browser.get(at(picture, 'intranet'), asA(dest));
+    expect([answer.status, answer.url, answer.headers['content-type']]).toEqual([200, at(picture, 'intranet'), 'image/png']);
+    expect(cookiesOf(browser, 'intranet')).toMatch(/(?:^|; )portal=/);
+  });
+
+  test('may be led on by the portal, in the words browsers go by', async () => {
+    const browser = await app.signIn('WENDY166');
+    const atSite = await browser.get(at(picture, 'intranet'), { ...asA('image'), follow: false });
+    const atPortal = await browser.get(leadsTo(atSite), { ...asA('image'), follow: false });
+    expect([atPortal.status, atPortal.headers['cross-origin-resource-policy']]).toEqual([303, 'same-site']);
+    expect(atPortal.headers['cache-control'] ?? atSite.headers['cache-control']).toBe('no-store');
+  });
+
+  test('all arrives when it is asked for at once and every part got a nonce of its own', async () => {
+    const { browser } = await visit(app, 'WENDY166');
+    const parts = Array.from({ length: 8 }, (_, index) => at(`${picture}?${index}`, 'intranet'));
+    const asked = await Promise.all(parts.map(part => browser.get(part, { ...asA('image'), follow: false })));
+    expect(new Set(asked.map(({ headers }) => headers.location)).size).toBe(8);
+    const arrived = await Promise.all(asked.map(answer => browser.get(leadsTo(answer), asA('image'))));
+    expect(arrived.map(({ status, url }) => [status, url])).toEqual(parts.map(part => [200, part]));
+  });
+
+  test('is refused as JSON to whoever the portal does not know: the page of sign-in is no picture', async () => {
+    const answer = await app.browser().get(at(picture, 'intranet'), asA('image'));
+    expect([answer.status, new URL(answer.url).host, JSON.parse(answer.body).error]).toEqual([
+      401,
+      hostOf(app, 'portal'),
+      'sign-in-needed',
+    ]);
+  });
+
+  test('is refused as JSON to whoever may not see it', async () => {
+    const { browser } = await visit(app, 'JHOWEL12');
+    const answer = await browser.get(at(picture, 'intranet'), asA('image'));
+    expect([answer.status, answer.url, JSON.parse(answer.body).error]).toEqual([403, at(picture, 'intranet'), 'access-refused']);
+  });
+
+  test.each<[string, string, Record<string, string>]>([
+    ['a foreign website', 'image', { 'sec-fetch-site': 'cross-site' }],
+    ['nobody says where', 'image', { 'sec-fetch-site': 'none' }],
+    ['fetch', 'empty', {}],
+    ['fetch with its own mode', 'empty', { 'sec-fetch-mode': 'cors' }],
+    ['a font', 'font', { 'sec-fetch-mode': 'cors' }],
+  ])('for %s as %s is 401 at the site itself', async (_who, dest, said) => {
+    const { browser } = await visit(app, 'WENDY166');
+    const answer = await browser.get(at(picture, 'intranet'), { ...asA(dest, said), follow: false });
+    expect([answer.status, JSON.parse(answer.body).error]).toEqual([401, 'sign-in-needed']);
+    expect(answer.headers['set-cookie']).toBeUndefined();
+  });
+
+  test('and posts as an image would be asked for is 401', async () => {
+    const answer = await app.browser().get(at('/trailblazer/', 'www3'), { ...asA('image'), method: 'POST', body: 'a=b', follow: false });
+    expect(answer.status).toBe(401);
   });
 });
