@@ -16,6 +16,7 @@ const asked: readonly [string, string][] = [
   [names.gateway, names.nginxAsks],
   [names.apacheAsks, names.gateway],
   [names.apache, names.gateway],
+  [names.lemonldap, names.gateway],
 ];
 
 try {

@@ -21,6 +21,7 @@ export const names = {
   nginxAsks: 'nginx auth_request, Node says yes',
   apache: 'Apache, plain',
   apacheAsks: 'Apache mod_auth_openidc',
+  lemonldap: 'LemonLDAP::NG, nginx and FastCGI',
 } as const;
 
 const peers: readonly [string, string, string][] = [
@@ -28,6 +29,7 @@ const peers: readonly [string, string, string][] = [
   [names.nginxAsks, 'peers/nginx.ts', 'auth-request'],
   [names.apache, 'peers/apache.ts', 'plain'],
   [names.apacheAsks, 'peers/apache.ts', 'openidc'],
+  [names.lemonldap, 'peers/lemonldap.ts', ''],
 ];
 
 /**
@@ -58,7 +60,7 @@ export async function startSystems(running: Running<unknown>[], core: number | n
   const systems = [system(names.alone, alone, alone), system(names.bare, bare), system(names.gateway, gateway)];
   refuse((await gateFaults(systems[2]!.target, behind.ready.port, gateway.ready)).map(fault => `the gateway: ${fault}`));
   for (const [name, file, kind] of withPeers ? peers : []) {
-    const peer = await run(file, [kind, origin]);
+    const peer = await run(file, kind ? [kind, origin] : [origin]);
     systems.push(system(name, peer));
     if (peer.ready.user) refuse((await peerFaults(systems.at(-1)!.target)).map(fault => `${name}: ${fault}`));
   }
