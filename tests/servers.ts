@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chownSync, constants, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { accessSync, chownSync, constants, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +14,8 @@ const debianPackages = [
   { name: 'chromium', programs: ['chromium', 'chromium-browser', 'google-chrome'] },
   { name: 'redis-server', programs: ['redis-server'] },
   { name: 'openssl', programs: ['openssl'] },
+  { name: 'nginx-light', programs: ['nginx'] },
+  { name: 'haproxy', programs: ['haproxy'] },
 ];
 // PostgreSQL refuses to run as root, so it runs as nobody then: the checkout must be readable by everyone.
 const nobody = 65_534;
@@ -22,7 +25,7 @@ const postgresPrograms = fileURLToPath(
 );
 
 function findProgram(names: readonly string[]): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin'];
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin', '/usr/sbin'];
   const candidates = names.flatMap(name => folders.filter(folder => folder !== '').map(folder => join(folder, name)));
   return candidates.find(candidate => {
     try {
@@ -144,6 +147,43 @@ export async function startRedis(port?: number): Promise<RedisServer> {
     url,
     async stop() {
       await stopProgram(child, 'SIGKILL');
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+export type FrontServer = { stop(): Promise<void> };
+
+/** A real nginx in one process, with the given contents of its `http` block, which listens on that port. */
+export async function startNginx(http: string, port: number): Promise<FrontServer> {
+  const dir = mkdtempSync(join(tmpdir(), 'portal-nginx-'));
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(what => `${what}_temp_path ${dir}/${what};`).join(' ');
+  const main = `daemon off; master_process off; pid ${dir}/pid; error_log ${dir}/error.log; events { worker_connections 512; }`;
+  const log = http.includes('access_log') ? '' : 'access_log off;';
+  const config = join(dir, 'nginx.conf');
+  writeFileSync(config, `${main}\nhttp {\n${log} ${temporary}\n${http}\n}\n`);
+  return startProxy('nginx-light', ['-p', dir, '-e', join(dir, 'error.log'), '-c', config], dir, port);
+}
+
+/** A real HAProxy with that configuration, which listens on that port. */
+export async function startHaproxy(configuration: string, port: number): Promise<FrontServer> {
+  const dir = mkdtempSync(join(tmpdir(), 'portal-haproxy-'));
+  const config = join(dir, 'haproxy.cfg');
+  writeFileSync(config, configuration);
+  return startProxy('haproxy', ['-db', '-q', '-f', config], dir, port);
+}
+
+async function startProxy(packageName: string, args: string[], dir: string, port: number): Promise<FrontServer> {
+  const child = startProgram(programOf(packageName), args, { cwd: dir });
+  const connect = () =>
+    new Promise<void>((resolve, reject) => {
+      const socket = createConnection(port, '127.0.0.1', () => resolve(void socket.destroy()));
+      socket.once('error', reject);
+    });
+  await waitUntil(connect, child, packageName);
+  return {
+    async stop() {
+      await stopProgram(child, 'SIGTERM');
       rmSync(dir, { recursive: true, force: true });
     },
   };
