@@ -174,4 +174,4 @@ test('half an answer to a client that knows no chunks is a broken connection, ne
   expect(await ended).toBe('ECONNRESET');
   await other.close();
   await cut.close();
-});
+}, 60_000);
