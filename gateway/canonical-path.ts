@@ -59,7 +59,9 @@ function hidesAscii(decoded: string): boolean {
   if (!/[\x80-\xff]/.test(decoded)) return false;
   // Leniently: Latin-1, as old sites have it, becomes characters that fold into nothing, and cannot hide a neighbour that does.
   const text = Buffer.from(decoded, 'latin1').toString('utf8');
-  return [...text].some(character => {
+  // What is no UTF-8 is Latin-1 to somebody, where a small raised a or 1 is a letter of its own.
+  const read = text.includes('\ufffd') ? text + decoded : text;
+  return [...read].some(character => {
     if (character <= '\x7f') return false;
     if (FOREIGN_SLASH.test(character)) return true;
     const folded = [character.normalize('NFKC'), character.toLowerCase(), character.toUpperCase()];

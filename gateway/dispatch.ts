@@ -174,7 +174,9 @@ class Exchange implements Dispatcher.DispatchHandler, Guest {
     this.body?.destroy();
     // Half an answer must be seen to be one: as a broken connection, never as a short whole.
     if (this.response.headersSent) {
-      this.response.destroy();
+      // Without chunks or a length (HTTP/1.0) an answer ends with its connection, and only a reset is not such an end.
+      if (this.request.raw.httpVersion === '1.0') this.request.raw.socket.resetAndDestroy();
+      else this.response.destroy();
       return;
     }
     const code = codeOfFailure(error);

@@ -14,6 +14,9 @@ import { createHashing } from './sign-in/hashing.ts';
 /** The only file that reads the process, opens connections and listens. */
 const now = Date.now;
 const OUTBOX_EVERY_MS = 5_000;
+// Node takes one new connection at a time, between everything else. With its own 511 places to wait, a crowd makes others try again, and
+// their system does so after one second, three, seven. The system's own limit (net.core.somaxconn) holds as well.
+const WAITING_CONNECTIONS = 4_096;
 
 try {
   await start(readSettings(process.env));
@@ -44,7 +47,7 @@ async function start(settings: Settings): Promise<void> {
     for (const one of running) await one.close();
   });
 
-  await app.listen({ port: settings.port, host: settings.host });
+  await app.listen({ port: settings.port, host: settings.host, backlog: WAITING_CONNECTIONS });
   console.log(demo ? demo.welcome : `The Services Portal is ready for ${catalogue.portal.origin}/`);
 }
 

@@ -12,6 +12,7 @@ import { comesFromElsewhere, type FormTokens } from './csrf.ts';
 import { addPortalHandOff, type HandOffDeps } from './hand-off.ts';
 import type { IdentityTokens } from './identity-token.ts';
 import { addPortalPages, type PortalDeps } from './portal/pages.ts';
+import { limitSilence } from './request-body.ts';
 import { inviteBody } from './server.ts';
 import type { Session, Sessions } from './sessions.ts';
 import { addForgotPassword, type ForgotPasswordDeps } from './sign-in/forgot-password.ts';
@@ -35,6 +36,9 @@ export type PortalScopeDeps = HandOffDeps &
     addToPortal?: (portal: FastifyInstance) => void;
   };
 
+// In the middle of a form of the portal's own, which a browser sends in one piece.
+const FORM_SILENCE_MS = 30_000;
+
 /** What a request to the portal's own host meets, in order: who asks, whether a form is really theirs, and then the page. */
 export async function addPortal(app: FastifyInstance, deps: PortalScopeDeps): Promise<void> {
   const { catalogue, views } = deps;
@@ -56,6 +60,7 @@ export async function addPortal(app: FastifyInstance, deps: PortalScopeDeps): Pr
       pages.addHook('onRequest', async (request, reply) => giveFormToken(deps, request, reply));
       pages.addHook('preParsing', (request, reply, _payload, next) => {
         inviteBody(request, reply);
+        if (!request.raw.complete) request.raw.once('end', limitSilence(request, FORM_SILENCE_MS));
         next();
       });
       pages.addHook('preHandler', (request, reply) => refuseForeignForms(deps, request, reply));

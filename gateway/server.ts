@@ -3,9 +3,10 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, 
 import type { Catalogue } from '#config/catalogue.ts';
 import type { Settings } from '#config/settings.ts';
 import type { Answers } from './answers.ts';
+import { splitTarget } from './canonical-path.ts';
+import { createConnections } from './connections.ts';
 import type { ProblemCode } from './problems.ts';
 import type { Sites } from './sites.ts';
-import { isWebSocketHandshake } from './upgrade.ts';
 
 export type ServerDeps = {
   settings: Pick<Settings, 'trustedProxies' | 'logLevel'>;
@@ -28,7 +29,8 @@ export function createServer({ settings, sites, log }: ServerDeps): FastifyInsta
     // Only a named proxy may say who the client is and that it came by https (CVE-2026-3635, CVE-2026-40575).
     trustProxy: settings.trustedProxies.length > 0 ? settings.trustedProxies : false,
     forceCloseConnections: 'idle',
-    http: { shouldUpgradeCallback: isWebSocketHandshake },
+    serverFactory: createConnections,
+    rewriteUrl: ({ url = '/' }) => (url.includes('%') ? readableByRouter(url) : url),
     routerOptions: { maxParamLength: 200, constraints: { place: placeConstraint(sites) } },
   });
   // Node ignores headers past this number, a Content-Length among them (CVE-2026-58044): take all, and refuse too many ourselves.
@@ -36,8 +38,10 @@ export function createServer({ settings, sites, log }: ServerDeps): FastifyInsta
   // Node would ask for the body before anybody has judged. A refused one may come all the same or not, so its connection ends.
   app.server.on('checkContinue', (request, response) => {
     response.shouldKeepAlive = false;
-    app.routing(request, response);
+    app.server.emit('request', request, response);
   });
+  // Fastify would write its 400 into the middle of an answer that is on its way; Node itself looks first.
+  app.server.removeAllListeners('clientError');
   // Answers under way may end; whoever is still asking by then is not waited for.
   app.addHook('preClose', async () => void setTimeout(() => app.server.closeAllConnections(), LAST_WORDS_MS).unref());
   for (const name of ['site', 'page', 'signedIn', 'visitor', 'formSecret', 'keptBody']) app.decorateRequest(name, null);
@@ -55,6 +59,8 @@ export function addFirstChecks(app: FastifyInstance, deps: { answers: Answers; s
   const { answers, sites, catalogue } = deps;
   const secure = catalogue.portal.origin.startsWith('https:');
   app.addHook('onRequest', (request, reply, next) => {
+    // Here the router's own spelling ends: what is judged and forwarded are the bytes that came.
+    request.raw.url = request.originalUrl;
     const fault = faultOf(request, sites);
     if (fault) answers.problem(request, reply, fault);
     else if (secure && request.protocol !== 'https') toHttps(request, reply, deps);
@@ -83,6 +89,20 @@ function placeConstraint(sites: Sites) {
     deriveConstraint: (request: { headers: { host?: string | undefined } }) => sites.place(request.headers.host).kind,
     validate: () => true,
   };
+}
+
+/**
+ * The router takes escapes for UTF-8 and refuses all others, but old sites have addresses in Latin-1 (`/caf%E9.html`). It is shown such
+ * a path with its percent signs escaped: that meets no route but the one for whatever is left, where paths are judged by our own rules.
+ */
+function readableByRouter(url: string): string {
+  const { path, query } = splitTarget(url);
+  try {
+    decodeURIComponent(path);
+    return url;
+  } catch {
+    return path.replaceAll('%', '%25') + query;
+  }
 }
 
 /** What is wrong with a request, whoever sent it (RFC 9112 §3.2, RFC 9110 §9.3.8). */

@@ -122,8 +122,18 @@ function connectionPool(origin: string, limits: Limits, { servername, ...tls }: 
     connections: limits.connections,
     headersTimeout: limits.headersSeconds * 1000,
     bodyTimeout: limits.bodySeconds * 1000,
-    connect: (details, callback) => connect({ ...details, servername }, callback),
+    connect: (details, callback) =>
+      connect({ ...details, servername }, (...[error, socket]) => {
+        socket?.prependListener('error', sayOtherwise);
+        if (error) callback(error, null);
+        else callback(null, socket);
+      }),
   });
+}
+
+/** Old servers end an answer with its connection. undici takes a reset for such an end, by its code, and half an answer for a whole. */
+function sayOtherwise(error: NodeJS.ErrnoException): void {
+  if (error.code === 'ECONNRESET') error.code = 'UND_ERR_SOCKET';
 }
 
 function directOptions(origin: string, limits: Limits, tls: Tls): Upstream['direct'] {

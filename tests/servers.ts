@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chownSync, constants, mkdtempSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { accessSync, chownSync, constants, mkdtempSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +19,8 @@ const debianPackages = [
   { name: 'php-cli', programs: ['php'] },
   { name: 'jupyter-notebook', programs: ['jupyter-notebook'] },
   { name: 'apache2-bin', programs: ['apache2'] },
+  { name: 'nginx-light', programs: ['nginx'] },
+  { name: 'haproxy', programs: ['haproxy'] },
 ];
 // PostgreSQL refuses to run as root, so it runs as nobody then: the checkout must be readable by everyone.
 const nobody = 65_534;
@@ -157,6 +160,43 @@ export async function startRedis(port?: number): Promise<RedisServer> {
     url,
     async stop() {
       await stopProgram(child, 'SIGKILL');
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+export type FrontServer = { stop(): Promise<void> };
+
+/** A real nginx in one process, with the given contents of its `http` block, which listens on that port. */
+export async function startNginx(http: string, port: number): Promise<FrontServer> {
+  const dir = mkdtempSync(join(tmpdir(), 'portal-nginx-'));
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(what => `${what}_temp_path ${dir}/${what};`).join(' ');
+  const main = `daemon off; master_process off; pid ${dir}/pid; error_log ${dir}/error.log; events { worker_connections 512; }`;
+  const log = http.includes('access_log') ? '' : 'access_log off;';
+  const config = join(dir, 'nginx.conf');
+  writeFileSync(config, `${main}\nhttp {\n${log} ${temporary}\n${http}\n}\n`);
+  return startProxy('nginx-light', ['-p', dir, '-e', join(dir, 'error.log'), '-c', config], dir, port);
+}
+
+/** A real HAProxy with that configuration, which listens on that port. */
+export async function startHaproxy(configuration: string, port: number): Promise<FrontServer> {
+  const dir = mkdtempSync(join(tmpdir(), 'portal-haproxy-'));
+  const config = join(dir, 'haproxy.cfg');
+  writeFileSync(config, configuration);
+  return startProxy('haproxy', ['-db', '-q', '-f', config], dir, port);
+}
+
+async function startProxy(packageName: string, args: string[], dir: string, port: number): Promise<FrontServer> {
+  const child = startProgram(programOf(packageName), args, { cwd: dir });
+  const connect = () =>
+    new Promise<void>((resolve, reject) => {
+      const socket = createConnection(port, '127.0.0.1', () => resolve(void socket.destroy()));
+      socket.once('error', reject);
+    });
+  await waitUntil(connect, child, packageName);
+  return {
+    async stop() {
+      await stopProgram(child, 'SIGTERM');
       rmSync(dir, { recursive: true, force: true });
     },
   };

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startApp, type TestApp } from '#tests/app.ts';
+import { written } from '#tests/attacks/written.ts';
 import { requestsOn, startWire, type Wire } from '#tests/legacy-wire.ts';
 import { ask, requestBytes, sendRaw } from '#tests/raw-http.ts';
 import { headingOf, hostOf, visit } from '#tests/visits.ts';
@@ -23,19 +24,6 @@ afterAll(async () => {
   await wire.close();
 });
 beforeEach(() => wire.forget());
-
-/** A row of the corpus about one page: plain, with a letter escaped once or twice, in capitals, as a short file name. */
-function written({ target }: Target, page: string, where: string): string {
-  const letter = page.charCodeAt(page.length - 1).toString(16);
-  const most = page.slice(0, -1);
-  return target
-    .replaceAll('{host}', where)
-    .replaceAll('{}', page)
-    .replaceAll('{%}', `${most}%${letter}`)
-    .replaceAll('{%25}', `${most}%25${letter}`)
-    .replaceAll('{A}', page.toUpperCase())
-    .replaceAll('{~}', `${page.slice(0, 6)}~1`);
-}
 
 describe('a path that servers could read in two ways', () => {
   test.each(corpus<Target>('refused-paths'))('$target: $why', async row => {

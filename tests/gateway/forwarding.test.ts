@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, METHODS, type ServerResponse } from 'node:http';
 import { createConnection } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { grant } from '#store/rules.ts';
@@ -7,6 +7,11 @@ import { freePort } from '#tests/free-port.ts';
 import { requestsOn, startServer, startWire, type Wire, withUpstreams } from '#tests/legacy-wire.ts';
 import { ask, nextBytes, type RawRequest, requestBytes } from '#tests/raw-http.ts';
 import { changeRights, cookiesOf, headingOf, idsOf, plain, visit } from '#tests/visits.ts';
+
+// Node itself knows no page that is asked for by CONNECT, and the gateway refuses TRACE.
+const methods = METHODS.filter(method => method !== 'CONNECT' && method !== 'TRACE');
+/** Fastify itself refuses one without a type, and a GET or HEAD with a body loses it. */
+const refusedByPlugin = new Set(['QUERY', 'GET', 'HEAD']);
 
 let app: TestApp;
 let wire: Wire;
@@ -36,6 +41,14 @@ function misbehave(request: IncomingMessage, response: ServerResponse): void {
     events: () => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write('data: one\n\n');
+    },
+    repeat: async () => {
+      const body = (await request.toArray()).join('');
+      response.writeHead(200, { 'x-body': JSON.stringify(body) }).end();
+    },
+    'cut-open': () => {
+      response.useChunkedEncodingByDefault = false;
+      response.writeHead(200, { connection: 'close' }).write('half', () => setTimeout(() => request.socket.resetAndDestroy(), 50));
     },
     early: () => response.writeHead(413, { connection: 'close' }).end('too much'),
   };
@@ -136,6 +149,8 @@ describe.each(['dispatch', 'http-proxy'])('with the engine %s', engine => {
         '/TrailBlazer/%7eold/?',
         '/trailblazer/?a?b//../c',
         '/trailblazer/x%25y',
+        // The plugin reads escapes as UTF-8 only.
+        ...(engine === 'dispatch' ? ['/trailblazer/caf%E9.html?caf%E9'] : []),
         `/trailblazer/${'long'.repeat(300)}`,
       ];
       for (const target of targets) {
@@ -166,23 +181,18 @@ describe.each(['dispatch', 'http-proxy'])('with the engine %s', engine => {
       expect(head).toContain(`content-type: ${type}`);
     });
 
-    test.each([
-      ['PROPFIND', '<propfind xmlns="DAV:"/>'],
-      ['MKCOL', ''],
-      ['LOCK', '<lockinfo/>'],
-      ['REPORT', '<report/>'],
-      ['DELETE', 'why'],
-      ['OPTIONS', ''],
-      // Fastify itself refuses one without a type.
-      ...(engine === 'dispatch' ? [['QUERY', 'select'] as const] : []),
-    ] as const)('the method %s, with its body and without a type for it', async (method, body) => {
-      const headers: [string, string][] = body ? [['Content-Length', String(body.length)]] : [];
-      const answer = await send({ method, target: '/trailblazer/headers.json', headers, body });
-      expect(answer.status).toBe(200);
-      const received = wire.received();
-      expect(requestsOn(received)[0]?.line).toBe(`${method} /trailblazer/headers.json HTTP/1.1`);
-      expect(received.slice(received.indexOf('\r\n\r\n') + 4)).toBe(body);
-    });
+    test.each(methods.filter(method => engine === 'dispatch' || !refusedByPlugin.has(method)))(
+      'the method %s, with its body and without a type for it',
+      async method => {
+        for (const body of ['<body/>', '']) {
+          requestsInTrouble = [];
+          const headers: [string, string][] = body ? [['Content-Length', String(body.length)]] : [];
+          const answer = await send({ method, target: '/education/hias/repeat', headers, body });
+          expect([answer.status, requestsInTrouble]).toEqual([200, [`${method} repeat`]]);
+          expect(answer.header('x-body')).toBe(JSON.stringify(body));
+        }
+      },
+    );
 
     test('a form in chunks, a form without a type, a large one, and one announced by Expect', async () => {
       const chunks = await send({
@@ -331,6 +341,9 @@ describe.each(['dispatch', 'http-proxy'])('with the engine %s', engine => {
       const chunks = await send({ target: '/education/hias/cut-chunks' });
       expect([chunks.status, chunks.header('transfer-encoding')]).toEqual([200, 'chunked']);
       expect(chunks.body).toBe('4\r\nhalf\r\n');
+      // Whatever ends with its connection has no end that could be missed, except in the gateway's own words.
+      const open = await send({ target: '/education/hias/cut-open' });
+      expect([open.status, open.header('transfer-encoding'), open.body]).toEqual([200, 'chunked', '4\r\nhalf\r\n']);
     });
 
     test('nothing is asked for twice, whatever went wrong', async () => {

@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { parseArgs } from 'node:util';
+import { startInstalled } from '#tests/installed.ts';
+import { figureOf } from './figures.ts';
+import { start } from './processes.ts';
+
+/**
+ * Whether a gateway grows with what it has never heard of: a real one in a process of its own, and request after request with another
+ * cookie that opens nothing, another host, another organisation in the address, another header. Prints the memory that is its own
+ * (PSS) after a warm-up with the same load and after each tenth of the rest.
+ */
+const DIFFERENT = 100_000;
+const CONNECTIONS = 50;
+const SAMPLE_MS = 250;
+const MIB = 1024;
+
+/** What is asked for, six kinds in turn; within each, so many different ones, again and again. */
+type Kind = (which: number) => { target: string; at?: string; cookie?: string };
+const kinds: readonly Kind[] = [
+  which => ({ target: '/trailblazer/', cookie: `__Host-portal=${sealLike(which)}` }),
+  which => ({ target: '/trailblazer/', at: `host-${which}.example` }),
+  which => ({ target: `/organisations/${which + 1_000}/people`, at: 'portal.hants.gov.uk', cookie: portalCookie }),
+  which => ({ target: `/nothing-${which}/here` }),
+  which => ({ target: '/trailblazer/', at: `${host.toUpperCase()}:${which % 65_536}`, cookie }),
+  which => ({ target: `/trailblazer/${which}`, cookie }),
+];
+
+const { values } = parseArgs({ options: { requests: { type: 'string', default: '1000000' } } });
+const requests = Number(values.requests);
+if (!Number.isInteger(requests) || requests < 1_000) throw new Error('--requests must be a whole number, 1,000 or more');
+
+const upstream = await start<{ port: number }>('upstream.ts', [], null);
+const { gateway, port, host, cookie, portalCookie, close } = await startInstalled(`http://127.0.0.1:${upstream.ready.port}`);
+try {
+  await soak();
+} finally {
+  await close();
+  await upstream.stop();
+}
+
+async function soak(): Promise<void> {
+  const tenth = Math.ceil(requests / 10);
+  console.log(`start: ${ownMemory().toFixed(1)} MiB`);
+  await load(0, tenth);
+  const figures: number[] = [];
+  for (let part = 0; part <= 10; part += 1) {
+    const began = performance.now();
+    const { samples, statuses } = await sampled(() => load(tenth * (part + 1), tenth));
+    const figure = figureOf(samples);
+    figures.push(figure.median);
+    const rate = Math.round(tenth / ((performance.now() - began) / 1000));
+    const said = `${figure.median.toFixed(1)} MiB (${figure.min.toFixed(1)}–${figure.max.toFixed(1)}), ${rate} requests/s`;
+    console.log(`${part === 0 ? 'warm' : `${part * tenth} requests`}: ${said} ${JSON.stringify(statuses)}`);
+  }
+  console.log(`growth: ${(figures.at(-1)! - figures[0]!).toFixed(1)} MiB over ${tenth * 10} requests`);
+}
+
+/** Proportional set size, in MiB: its own pages, and its share of those that other processes have as well. */
+function ownMemory(): number {
+  const [, kib] = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${gateway.pid}/smaps_rollup`, 'utf8')) ?? [];
+  return Number(kib) / MIB;
+}
+
+async function sampled<T extends object>(work: () => Promise<T>): Promise<{ samples: number[]; statuses: T }> {
+  const samples = [ownMemory()];
+  const timer = setInterval(() => samples.push(ownMemory()), SAMPLE_MS);
+  const statuses = await work();
+  clearInterval(timer);
+  return { samples: [...samples, ownMemory()], statuses };
+}
+
+/** As many requests over a few kept-alive connections, beginning with the one of that number. Returns how often each status came. */
+async function load(first: number, count: number): Promise<Record<string, number>> {
+  const statuses: Record<string, number> = {};
+  let next = first;
+  const lane = () =>
+    talk(
+      () => (next < first + count ? requestOf(next++) : null),
+      status => {
+        statuses[status] = (statuses[status] ?? 0) + 1;
+      },
+    );
+  await Promise.all(Array.from({ length: CONNECTIONS }, lane));
+  return statuses;
+}
+
+/** One kept-alive connection: each request once the one before is answered. Every answer of these has a length. */
+function talk(nextRequest: () => string | null, answered: (status: string) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(port, '127.0.0.1', send);
+    let heard = '';
+    function send(): void {
+      const request = nextRequest();
+      if (request === null) socket.end();
+      else socket.write(request);
+    }
+    socket.on('data', chunk => {
+      heard += chunk.toString('latin1');
+      const end = heard.indexOf('\r\n\r\n') + 4;
+      if (end < 4 || heard.length < end + Number(/^content-length: (\d+)\r$/im.exec(heard)?.[1] ?? Number.NaN)) return;
+      answered(heard.slice(9, 12));
+      heard = '';
+      send();
+    });
+    socket.once('error', reject).once('close', () => (nextRequest() === null ? resolve() : reject(new Error('a connection was ended'))));
+  });
+}
+
+function requestOf(number: number): string {
+  const which = Math.floor(number / kinds.length) % DIFFERENT;
+  const { target, at = host, cookie: sent = '' } = kinds[number % kinds.length]!(which);
+  const headers = [`Host: ${at}`, 'X-Forwarded-Proto: https', `X-Unheard-Of-${which}: 1`, ...(sent ? [`Cookie: ${sent}`] : [])];
+  return `GET ${target} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`;
+}
+
+/** It looks like a sealed cookie of the gateway's, and no key opens it. */
+function sealLike(which: number): string {
+  const inBase64 = (length: number) => Buffer.from(`${which}`.padStart(length, 'sealed')).toString('base64');
+  return `${inBase64(96)}%3B${inBase64(24)}`;
+}
