@@ -1,6 +1,7 @@
 import { isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { originFault, pathFault, readAddress } from './catalogue-addresses.ts';
+import { headerNameFault, identityHeaders, namesFault } from './catalogue-headers.ts';
 
 /** Where something stands in the file: keys and positions from the top. */
 export type Place = readonly PropertyKey[];
@@ -26,12 +27,21 @@ const portalPath = checked(text => (/^\/(?!\/)/.test(text) ? pathFault(text) : '
 const href = z.string('must be a text').regex(/^(?:https?:\/\/\S+|\/(?!\/)\S*)$/, 'must be a web address or a path on the portal');
 const day = z.iso.date('must be a date of the calendar, written like 2019-03-04');
 
-const writtenPage = z.strictObject({
+const headers = z
+  .partialRecord(z.enum(identityHeaders, `must be one of ${identityHeaders.join(', ')}`), checked(headerNameFault))
+  .superRefine((names, context) => {
+    const wrong = namesFault(names);
+    if (wrong) context.addIssue({ code: 'custom', message: wrong });
+  });
+
+const writtenOpenPage = z.strictObject({
   address,
   match: z.enum(['exact', 'prefix'], 'must be exact (this address alone) or prefix (this address and everything below it)'),
   upstream: origin.optional(),
   oddPaths: z.boolean('must be true or false').default(false),
 });
+
+const writtenPage = writtenOpenPage.extend({ headers: headers.default({}) });
 
 const writtenService = z.strictObject({
   id: z.string('must be a text').regex(/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/, 'must be lower-case words joined by hyphens, like music-service'),
@@ -46,7 +56,7 @@ const writtenService = z.strictObject({
   start: address,
   archived: z.boolean('must be true or false').default(false),
   pages: z.array(writtenPage, 'must be a list').min(1, 'must have at least one page'),
-  openPages: z.array(writtenPage, 'must be a list').default([]),
+  openPages: z.array(writtenOpenPage, 'must be a list').default([]),
   legacyLogins: z.array(z.strictObject({ row: words, address, target: address.optional() }), 'must be a list').default([]),
 });
 
@@ -94,7 +104,7 @@ const writtenFile = z.strictObject({
   services: z.unknown(),
 });
 
-export type WrittenPage = z.infer<typeof writtenPage>;
+export type WrittenPage = z.infer<typeof writtenOpenPage> & Partial<z.infer<typeof writtenPage>>;
 export type WrittenService = z.infer<typeof writtenService>;
 export type WrittenSite = z.infer<typeof writtenSite>;
 export type WrittenUpstream = z.infer<typeof writtenUpstream>;

@@ -1,4 +1,5 @@
 import { startOf } from './calendar.ts';
+import type { HeaderNames } from './catalogue-headers.ts';
 
 export type PageKind = 'protected' | 'open' | 'shared';
 
@@ -17,6 +18,8 @@ export type Page = {
   /** A legacy login: the absolute address it used to lead to. Null when the page is served itself. */
   target: string | null;
   oddPaths: boolean;
+  /** Under which names it is told who is there. */
+  headers: HeaderNames;
 };
 
 export type Site = {

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Catalogue, Page, Site } from '#config/catalogue.ts';
 import type { Answers } from './answers.ts';
 import type { Cookies } from './cookies.ts';
-import { type RequestFacts, type ResponseFacts, responseFacts } from './headers.ts';
+import { createFilter, type RequestFacts, type ResponseFacts, responseFacts } from './headers.ts';
 import type { IdentityOf } from './identity.ts';
 import type { ProblemCode } from './problems.ts';
 import type { Upstream, Upstreams } from './upstreams.ts';
@@ -29,6 +29,7 @@ type Known = { upstream: Upstream; host: string; protocol: 'http' | 'https'; ans
 /** Builds it from the catalogue, once, since that never changes. Throws for a request whose page nobody has judged. */
 export function createRoute({ catalogue, upstreams, identityOf, cookies, answers }: RouteDeps): Route {
   const ownCookies = cookies.names;
+  const endsHere = createFilter(catalogue.sites.flatMap(site => site.pages.flatMap(page => Object.values(page.headers))));
   const pages = new Map<Page, Known>();
   for (const site of catalogue.sites) for (const page of site.pages) pages.set(page, knownOf(site, page));
 
@@ -48,7 +49,15 @@ export function createRoute({ catalogue, upstreams, identityOf, cookies, answers
     upstreamOf: request => pageOf(request).upstream,
     requestFacts(request) {
       const { upstream, host, protocol } = pageOf(request);
-      return { identity: identityOf(request), host, toldHost: upstream.toldHost, protocol, clientAddress: request.ip, ownCookies };
+      return {
+        identity: identityOf(request),
+        host,
+        toldHost: upstream.toldHost,
+        protocol,
+        clientAddress: request.ip,
+        ownCookies,
+        endsHere,
+      };
     },
     answerFacts: request => pageOf(request).answer,
     trouble(request, reply, code, why) {

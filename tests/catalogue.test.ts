@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { opensAt, serviceIsLive } from '#config/catalogue.ts';
 import { CatalogueFault, parseCatalogue, readCatalogue } from '#config/catalogue-file.ts';
+import { usualNames } from '#config/catalogue-headers.ts';
 import { councilCatalogue, demoCatalogue } from '#config/demo/catalogue.ts';
 
 const head = `portal: https://portal.example.org
@@ -239,6 +240,7 @@ describe('what is read', () => {
         upstream: 'http://10.0.0.2',
         target: null,
         oddPaths: false,
+        headers: usualNames,
       },
     ]);
     expect(www?.bookmarks).toEqual(new Map([['/signin', '/sign-in']]));
@@ -327,6 +329,71 @@ describe("the council's services.yaml", () => {
     expect(demo.services.flatMap(found => found.legacyLogins.map(login => login.target))).toContain(
       'http://www.hants.localhost:8123/educationandlearning/governors',
     );
+  });
+});
+
+describe('the names of the identity headers', () => {
+  const named = (headers: string) => withArt([`{ address: 'https://old.example.org/x', match: exact, headers: { ${headers} } }`]);
+
+  test('are the usual ones but for what a page changes', () => {
+    const { sites } = parseCatalogue(named('remote-user: X-WebAuth-User, remote-email: MAIL'), 'services.yaml');
+    const headersOf = (path: string) => sites[0]!.pages.find(found => found.path === path)?.headers;
+    expect(headersOf('/x')).toEqual({ ...usualNames, 'remote-user': 'X-WebAuth-User', 'remote-email': 'MAIL' });
+    expect(headersOf('/art')).toEqual(usualNames);
+  });
+
+  test.each([
+    ...['', 'X User', "'X-User:'", 'X.User', '1-user', 'Zoë'],
+    ...[
+      'Connection',
+      'Keep-Alive',
+      'Proxy-Connection',
+      'TE',
+      'Trailer',
+      'Transfer_Encoding',
+      'Upgrade',
+      'HTTP2-Settings',
+      'Proxy-Authorization',
+    ],
+    ...[
+      'Host',
+      'Cookie',
+      'Set-Cookie',
+      'Content-Length',
+      'content_length',
+      'Content-Type',
+      'Expect',
+      'X-Forwarded-For',
+      'X_Forwarded_Host',
+    ],
+    ...[
+      'Authorization',
+      'Accept',
+      'Accept-Language',
+      'Origin',
+      'If-None-Match',
+      'Range',
+      'Sec-Fetch-Site',
+      'User-Agent',
+      'X-Requested-With',
+    ],
+  ])('cannot be "%s"', name => {
+    const text = named(`remote-user: ${name || "''"}`);
+    expect(faultsOf(text)).toEqual([expect.stringMatching(/: (?:must be the name of a header|already means something else in HTTP)/)]);
+    expect(faultsOf(text)[0]).toMatch(new RegExp(`^services\\.yaml:${lineOf(text, '/x')}: remote-user: `));
+  });
+
+  test.each([
+    ['of another of ours', 'remote-user: Remote-Name', 'remote-name would be both remote-user and remote-name'],
+    ['given twice, spelled another way', 'remote-user: X-Who, remote-name: x_who', 'x_who would be both remote-user and remote-name'],
+    ['for something we do not say', 'remote-phone: X-Phone', 'remote-phone'],
+  ])('cannot be one %s', (_what, headers, fault) => {
+    expect(faultsOf(named(headers))).toEqual([expect.stringContaining(fault)]);
+  });
+
+  test('mean nothing on an open page, which is told of nobody', () => {
+    const open = "openPages: [{ address: 'https://old.example.org/art/open', match: prefix, headers: { remote-user: X-Who } }]";
+    expect(faultsOf(withArt([], [open]))).toEqual([expect.stringContaining('headers: is not a known key here')]);
   });
 });
 
