@@ -7,7 +7,7 @@ import type { LiveConnections } from './live.ts';
 import { bytesPassed } from './passed-bytes.ts';
 import type { Guest } from './queue.ts';
 import { bodyOf, limitSilence } from './request-body.ts';
-import { codeOfFailure, type Route, readableReason } from './route.ts';
+import { type Route, readableReason } from './route.ts';
 import type { Upstream } from './upstreams.ts';
 
 /**
@@ -29,11 +29,8 @@ export function addDispatch(sites: FastifyInstance, methods: string[], live: Liv
 
 function forward(request: FastifyRequest, reply: FastifyReply, route: Route, live: LiveConnections): void {
   const upstream = route.upstreamOf(request);
-  const refusal = upstream.refusal();
-  if (refusal) route.trouble(request, reply, refusal, 'not asked');
-  else if (!upstream.queue.enter(new Exchange(request, reply, route, live, upstream))) {
-    route.trouble(request, reply, 'upstream-busy', 'too many wait already');
-  }
+  const exchange = new Exchange(request, reply, route, live, upstream);
+  if (!upstream.queue.enter(exchange)) route.trouble(request, reply, 'upstream-busy', 'too many wait already');
 }
 
 const SMALL = 16 * 1024;
@@ -176,10 +173,7 @@ class Exchange implements Dispatcher.DispatchHandler, Guest {
       this.response.destroy();
       return;
     }
-    const code = codeOfFailure(error);
-    // Whoever sends a form slowly makes the legacy server wait: that says nothing about the server.
-    if (code === 'upstream-unreachable' || (code === 'upstream-slow' && this.request.raw.complete)) this.upstream.failed();
-    this.route.trouble(this.request, this.reply, code, error.message);
+    this.route.failed(this.request, this.reply, error);
   }
 }
 

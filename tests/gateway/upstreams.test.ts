@@ -18,7 +18,7 @@ import { changeRights, headingOf, idsOf, visit } from '#tests/visits.ts';
 
 const none: UpstreamRules = {
   ...{ ca: null, certificate: null, key: null, serverName: null, host: 'site' },
-  ...{ connectSeconds: null, headersSeconds: null, bodySeconds: null, connections: null },
+  ...{ connectSeconds: null, headersSeconds: null, bodySeconds: null, connections: null, health: null },
 };
 
 let folder: string;
@@ -158,7 +158,7 @@ describe('a legacy server that fails', () => {
 
   test('is left alone for five seconds after five failures in a row, and then tried by one', async () => {
     let now = 1_000_000;
-    const upstreams = createUpstreams(new Map(), limits, () => now);
+    const upstreams = createUpstreams(new Map(), limits, { now: () => now });
     const dead = upstreams.of('http://127.0.0.1:1');
     for (let failure = 0; failure < 4; failure++) dead.failed();
     expect(dead.refusal()).toBeNull();
@@ -177,7 +177,7 @@ describe('a legacy server that fails', () => {
 
   test('makes nobody wait for longer than an answer may take', async () => {
     let now = 1_000_000;
-    const upstreams = createUpstreams(new Map(), limits, () => now);
+    const upstreams = createUpstreams(new Map(), limits, { now: () => now });
     const { queue } = upstreams.of('http://127.0.0.1:1');
     const givenUp: number[] = [];
     for (let place = 0; place < 12; place++) {
