@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, chownSync, constants, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import pg from 'pg';
@@ -13,6 +13,9 @@ const debianPackages = [
   { name: 'chromium', programs: ['chromium', 'chromium-browser', 'google-chrome'] },
   { name: 'redis-server', programs: ['redis-server'] },
   { name: 'openssl', programs: ['openssl'] },
+  // A legacy application's own way to check a signature; not programs, but folders that are found the same way.
+  { name: 'python3-jwt', programs: ['/usr/lib/python3/dist-packages/jwt'] },
+  { name: 'python3-cryptography', programs: ['/usr/lib/python3/dist-packages/cryptography'] },
 ];
 // PostgreSQL refuses to run as root, so it runs as nobody then: the checkout must be readable by everyone.
 const nobody = 65_534;
@@ -23,7 +26,7 @@ const postgresPrograms = fileURLToPath(
 
 function findProgram(names: readonly string[]): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin'];
-  const candidates = names.flatMap(name => folders.filter(folder => folder !== '').map(folder => join(folder, name)));
+  const candidates = names.flatMap(name => folders.filter(folder => folder !== '').map(folder => resolve(folder, name)));
   return candidates.find(candidate => {
     try {
       accessSync(candidate, constants.X_OK);
