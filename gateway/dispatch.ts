@@ -39,6 +39,7 @@ const SMALL = 16 * 1024;
 class Exchange implements Dispatcher.DispatchHandler, Guest {
   since = 0;
   readonly visitor: number;
+  readonly service: string | null;
   // Not `#private`: a request makes one of these, and those cost a tenth of everything else it does.
   private readonly request: FastifyRequest;
   private readonly reply: FastifyReply;
@@ -56,6 +57,7 @@ class Exchange implements Dispatcher.DispatchHandler, Guest {
 
   constructor(request: FastifyRequest, reply: FastifyReply, route: Route, live: LiveConnections, upstream: Upstream) {
     this.visitor = request.signedIn?.id ?? 0;
+    this.service = request.page?.service ?? null;
     this.request = request;
     this.reply = reply;
     this.response = reply.raw;

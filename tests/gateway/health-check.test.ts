@@ -71,7 +71,13 @@ describe('the condition of a legacy server', () => {
     const upstreams = createUpstreams(new Map(), limits);
     const { queue, failed } = upstreams.of('http://127.0.0.1:1');
     const givenUp: number[] = [];
-    const guests = [1, 2, 3].map(visitor => ({ visitor, since: 0, begin: () => {}, giveUp: () => void givenUp.push(visitor) }));
+    const guests = [1, 2, 3].map(visitor => ({
+      visitor,
+      service: null,
+      since: 0,
+      begin: () => {},
+      giveUp: () => void givenUp.push(visitor),
+    }));
     for (const guest of guests) queue.enter(guest);
     for (let failure = 0; failure < 4; failure++) failed();
     expect(givenUp).toEqual([]);
@@ -145,6 +151,20 @@ describe('a health check', () => {
   test('goes on and finds that it is back', async () => {
     health = response => response.writeHead(askedFor('/health').length < 3 ? 500 : 200).end();
     expect(await findings({}, 3)).toEqual([false, false, true]);
+  });
+
+  test('ends in the middle of a question, too', async () => {
+    health = () => {};
+    let found = 0;
+    const upstreams = createUpstreams(new Map(), limits);
+    const check = startHealthCheck(every, upstreams.of(legacy.origin), () => {
+      found += 1;
+    });
+    await expect.poll(() => asked.length, { timeout: 5_000 }).toBe(1);
+    check.stop();
+    await new Promise(resolve => setTimeout(resolve, 1_500));
+    expect([asked.length, found]).toEqual([1, 0]);
+    await upstreams.close();
   });
 
   test('ends when it is told to', async () => {

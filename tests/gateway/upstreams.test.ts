@@ -182,7 +182,7 @@ describe('a legacy server that fails', () => {
     const givenUp: number[] = [];
     for (let place = 0; place < 12; place++) {
       const began = now;
-      const guest = { visitor: place, since: 0, begin: () => {}, giveUp: () => void givenUp.push(began) };
+      const guest = { visitor: place, service: null, since: 0, begin: () => {}, giveUp: () => void givenUp.push(began) };
       expect(queue.enter(guest)).toBe(true);
       now += 100;
     }
