@@ -34,7 +34,9 @@ export async function addHttpProxy(
       retryDelay: () => null,
       rewriteRequestHeaders: request => grouped(requestHeaders(request.headers, route.requestFacts(request as FastifyRequest))),
       rewriteHeaders: (headers, request) => answerHeaders(headers, request as unknown as FastifyRequest),
-      onError: (reply, { error }) => route.failed(reply.request as FastifyRequest, reply as FastifyReply, error),
+      // The plugin has errors of its own; what happened stands behind them.
+      onError: (reply, { error }) =>
+        route.failed(reply.request as FastifyRequest, reply as FastifyReply, error.cause instanceof Error ? error.cause : error),
     },
   });
 
