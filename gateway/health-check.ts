@@ -1,7 +1,9 @@
-import { request as sendHttp } from 'node:http';
+import { type RequestOptions, request as sendHttp } from 'node:http';
 import { request as sendHttps } from 'node:https';
 import type { HealthRules } from '#config/catalogue.ts';
-import type { Upstream } from './upstreams.ts';
+
+/** The way to a legacy server, and the host that it is told; null for that of the site. */
+export type Way = { direct: RequestOptions; toldHost: string | null };
 
 const SOON_MS = 1_000;
 const JITTER = 0.2;
@@ -10,11 +12,7 @@ const JITTER = 0.2;
  * Asks a legacy server again and again whether it is well, over a connection of its own, so that neither a full pool nor a connection
  * that still stands from better days decides it. After a bad answer it asks every second, so that the server is back soon.
  */
-export function startHealthCheck(
-  rules: HealthRules,
-  upstream: Pick<Upstream, 'direct' | 'toldHost'>,
-  found: (well: boolean) => void,
-): { stop(): void } {
+export function startHealthCheck(rules: HealthRules, upstream: Way, found: (well: boolean) => void): { stop(): void } {
   const everyMs = rules.everySeconds * 1000;
   const stopped = new AbortController();
   let timer = later(Math.min(SOON_MS, everyMs) * Math.random());
@@ -40,7 +38,7 @@ export function startHealthCheck(
 }
 
 /** Whether it answers as it should before `signal` says that this was too long. Of the answer only the status is read. */
-function isWell(rules: HealthRules, { direct, toldHost }: Pick<Upstream, 'direct' | 'toldHost'>, signal: AbortSignal): Promise<boolean> {
+function isWell(rules: HealthRules, { direct, toldHost }: Way, signal: AbortSignal): Promise<boolean> {
   const site = new URL(rules.site);
   const headers = {
     host: toldHost ?? site.host,

@@ -5,7 +5,7 @@ import { buildConnector, Pool } from 'undici';
 import type { Catalogue, HealthRules, UpstreamRules } from '#config/catalogue.ts';
 import type { Settings } from '#config/settings.ts';
 import { type Condition, createCondition } from './condition.ts';
-import { startHealthCheck } from './health-check.ts';
+import { startHealthCheck, type Way } from './health-check.ts';
 import type { ProblemCode } from './problems.ts';
 import { createQueue, type Queue } from './queue.ts';
 
@@ -104,12 +104,7 @@ function createUpstream(
   };
 }
 
-function checkHealth(
-  rules: HealthRules,
-  upstream: Pick<Upstream, 'direct' | 'toldHost'>,
-  condition: Condition,
-  onHealth: (well: boolean) => void,
-) {
+function checkHealth(rules: HealthRules, upstream: Way, condition: Condition, onHealth: (well: boolean) => void) {
   let before = true;
   return startHealthCheck(rules, upstream, well => {
     condition.checked(well);
