@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import fastify, { type FastifyRequest } from 'fastify';
 import { addCookies } from '#gateway/cookies.ts';
 import { createGuard } from '#gateway/guard.ts';
-import { requestHeaders, responseFacts, responseHeaders } from '#gateway/headers.ts';
+import { createFilter, requestHeaders, responseFacts, responseHeaders } from '#gateway/headers.ts';
 import { createIdentities } from '#gateway/identity.ts';
 import { createIdentityTokens } from '#gateway/identity-token.ts';
 import { serviceStates } from '#gateway/service-states.ts';
@@ -55,6 +55,7 @@ const { page } = found;
 const session = await sessions.read(cookie, site.host);
 await guard(site, page, session);
 const known = { site, page, signedIn: session } as FastifyRequest;
+const endsHere = createFilter();
 const facts = () => ({
   ...{
     identity: identityOf(known),
@@ -63,6 +64,7 @@ const facts = () => ({
     protocol: 'http' as const,
     clientAddress: '127.0.0.1',
     ownCookies: cookies.names,
+    endsHere,
   },
 });
 const told = responseFacts(origin, page.upstream, page.kind, cookies.names);

@@ -9,6 +9,16 @@ export function startOf(day: string | Temporal.PlainDate): number {
   return Temporal.PlainDate.from(day).toZonedDateTime(zone).epochMilliseconds;
 }
 
+/** The instant of a time there, given as 2019-03-04 07:30; null if there is no such time. */
+export function instantOf(time: string): number | null {
+  if (!/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}$/.test(time)) return null;
+  try {
+    return Temporal.PlainDateTime.from(time.replace(' ', 'T'), { overflow: 'reject' }).toZonedDateTime(zone).epochMilliseconds;
+  } catch {
+    return null;
+  }
+}
+
 /** The day of an instant as people write it: "4 March 2019". */
 export function sayDay(at: number): string {
   return calendar.format(at);

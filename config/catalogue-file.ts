@@ -50,11 +50,13 @@ function catalogueOf(written: WrittenCatalogue, portal: string, brand: Brand): O
 }
 
 /** The rules of each upstream, with the PEM files they name, which are looked for beside the catalogue. */
-function upstreamsOf({ upstreams }: WrittenCatalogue, folder: string, faults: Fault[]): Map<string, UpstreamRules> {
+function upstreamsOf(written: WrittenCatalogue, folder: string, faults: Fault[]): Map<string, UpstreamRules> {
+  const sites = sitesOf(written);
   return new Map(
-    upstreams.map(({ value: { origin, ...rules }, at }) => {
+    written.upstreams.map(({ value: { origin, health, ...rules }, at }) => {
       const pem = (name: 'ca' | 'certificate' | 'key') => readPem(rules[name], folder, { at: [...at, name], faults });
-      return [origin, { ...rules, ca: pem('ca'), certificate: pem('certificate'), key: pem('key') }];
+      const site = sites.find(({ pages }) => pages.some(({ upstream }) => upstream === origin))?.origin ?? origin;
+      return [origin, { ...rules, ca: pem('ca'), certificate: pem('certificate'), key: pem('key'), health: health && { ...health, site } }];
     }),
   );
 }

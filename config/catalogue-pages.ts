@@ -1,5 +1,6 @@
 import type { Page, Site } from './catalogue.ts';
 import { covers, pathKey, readAddress } from './catalogue-addresses.ts';
+import { namesWith, usualNames } from './catalogue-headers.ts';
 import type { Place, WrittenCatalogue, WrittenPage, WrittenService, WrittenSite } from './catalogue-shape.ts';
 
 /** A page with the place it is written at. */
@@ -38,7 +39,15 @@ export function pageFor(pages: readonly Page[], host: string, path: string): Pag
 
 function sitePages(site: WrittenSite, at: Place): PlacedPage[] {
   const host = new URL(site.origin).hostname;
-  const common = { service: null, host, match: 'prefix', upstream: site.upstream, target: null, oddPaths: false } as const;
+  const common = {
+    service: null,
+    host,
+    match: 'prefix',
+    upstream: site.upstream,
+    target: null,
+    oddPaths: false,
+    headers: usualNames,
+  } as const;
   const shared = site.shared.map((path, index) => ({
     page: pageWithId({ ...common, kind: 'shared', path }),
     at: [...at, 'shared', index],
@@ -82,6 +91,7 @@ function pageAt(
     upstream: written.upstream ?? site.upstream,
     target: null,
     oddPaths,
+    headers: written.headers ? namesWith(written.headers) : usualNames,
   });
 }
 

@@ -1,6 +1,8 @@
 import { isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { instantOf } from './calendar.ts';
 import { originFault, pathFault, readAddress } from './catalogue-addresses.ts';
+import { headerNameFault, identityHeaders, namesFault } from './catalogue-headers.ts';
 
 /** Where something stands in the file: keys and positions from the top. */
 export type Place = readonly PropertyKey[];
@@ -24,14 +26,28 @@ const address = checked(text => {
 });
 const portalPath = checked(text => (/^\/(?!\/)/.test(text) ? pathFault(text) : 'must be a path on the portal, like /sign-in'));
 const href = z.string('must be a text').regex(/^(?:https?:\/\/\S+|\/(?!\/)\S*)$/, 'must be a web address or a path on the portal');
+const time = z.string('must be a text').transform((text, context) => {
+  const at = instantOf(text);
+  if (at === null) context.addIssue({ code: 'custom', message: `${text}: must be a time, written like 2019-03-04 07:30` });
+  return at ?? z.NEVER;
+});
 const day = z.iso.date('must be a date of the calendar, written like 2019-03-04');
 
-const writtenPage = z.strictObject({
+const headers = z
+  .partialRecord(z.enum(identityHeaders, `must be one of ${identityHeaders.join(', ')}`), checked(headerNameFault))
+  .superRefine((names, context) => {
+    const wrong = namesFault(names);
+    if (wrong) context.addIssue({ code: 'custom', message: wrong });
+  });
+
+const writtenOpenPage = z.strictObject({
   address,
   match: z.enum(['exact', 'prefix'], 'must be exact (this address alone) or prefix (this address and everything below it)'),
   upstream: origin.optional(),
   oddPaths: z.boolean('must be true or false').default(false),
 });
+
+const writtenPage = writtenOpenPage.extend({ headers: headers.default({}) });
 
 const writtenService = z.strictObject({
   id: z.string('must be a text').regex(/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/, 'must be lower-case words joined by hyphens, like music-service'),
@@ -45,8 +61,12 @@ const writtenService = z.strictObject({
   oldPageEndsOn: day.nullable().default(null),
   start: address,
   archived: z.boolean('must be true or false').default(false),
+  maintenance: z
+    .strictObject({ words: words.max(100, 'must be 100 characters or less; they stand on the tile'), until: time.nullable().default(null) })
+    .nullable()
+    .default(null),
   pages: z.array(writtenPage, 'must be a list').min(1, 'must have at least one page'),
-  openPages: z.array(writtenPage, 'must be a list').default([]),
+  openPages: z.array(writtenOpenPage, 'must be a list').default([]),
   legacyLogins: z.array(z.strictObject({ row: words, address, target: address.optional() }), 'must be a list').default([]),
 });
 
@@ -60,6 +80,8 @@ const writtenSite = z.strictObject({
 
 const seconds = z.int('must be a whole number of seconds').min(1, 'must be 1 or more').max(86_400, 'must be 86400 (a day) or less');
 
+const wrongStatus = 'must be a status that ends an answer, from 200 to 599';
+
 const writtenUpstream = z.strictObject({
   origin,
   ca: words.nullable().default(null),
@@ -71,6 +93,14 @@ const writtenUpstream = z.strictObject({
   headersSeconds: seconds.nullable().default(null),
   bodySeconds: seconds.nullable().default(null),
   connections: z.int('must be a whole number').min(1, 'must be 1 or more').max(10_000, 'must be 10000 or less').nullable().default(null),
+  health: z
+    .strictObject({
+      path,
+      status: z.int(wrongStatus).min(200, wrongStatus).max(599, wrongStatus).nullable().default(null),
+      everySeconds: seconds.default(10),
+    })
+    .nullable()
+    .default(null),
 });
 
 const writtenBrand = z.strictObject({
@@ -94,7 +124,7 @@ const writtenFile = z.strictObject({
   services: z.unknown(),
 });
 
-export type WrittenPage = z.infer<typeof writtenPage>;
+export type WrittenPage = z.infer<typeof writtenOpenPage> & Partial<z.infer<typeof writtenPage>>;
 export type WrittenService = z.infer<typeof writtenService>;
 export type WrittenSite = z.infer<typeof writtenSite>;
 export type WrittenUpstream = z.infer<typeof writtenUpstream>;

@@ -1,4 +1,5 @@
 import { startOf } from './calendar.ts';
+import type { HeaderNames } from './catalogue-headers.ts';
 
 export type PageKind = 'protected' | 'open' | 'shared';
 
@@ -17,6 +18,8 @@ export type Page = {
   /** A legacy login: the absolute address it used to lead to. Null when the page is served itself. */
   target: string | null;
   oddPaths: boolean;
+  /** Under which names it is told who is there. */
+  headers: HeaderNames;
 };
 
 export type Site = {
@@ -43,6 +46,17 @@ export type UpstreamRules = {
   headersSeconds: number | null;
   bodySeconds: number | null;
   connections: number | null;
+  health: HealthRules | null;
+};
+
+/** How a legacy server is asked whether it is well, besides what requests find out. */
+export type HealthRules = {
+  path: string;
+  /** What it must answer; null: anything below 500. */
+  status: number | null;
+  everySeconds: number;
+  /** Origin of the site, of those it serves, that it is asked for. */
+  site: string;
 };
 
 export type Service = {
@@ -61,6 +75,8 @@ export type Service = {
   /** Old addresses as people have them, and the absolute address each leads to, which may be the page itself. */
   legacyLogins: { row: string; address: string; target: string }[];
   archived: boolean;
+  /** Closed for a while, in the council's words; open again by itself at `until`, an instant. */
+  maintenance: { words: string; until: number | null } | null;
 };
 
 export type Brand = {
@@ -98,6 +114,11 @@ export function liveFrom(service: Service): number {
 
 /** Whether the service may be used at `now`, by whoever has the right. */
 export const serviceIsLive = (service: Service, now: number): boolean => liveFrom(service) <= now;
+
+/** Why nobody can use the service at `now`, whatever their right; null if they can. */
+export function closureAt({ maintenance }: Service, now: number): Service['maintenance'] {
+  return maintenance && (maintenance.until === null || now < maintenance.until) ? maintenance : null;
+}
 
 /** The address people have as a bookmark, on the council's main site, if there is one; otherwise the portal's own. */
 export function signInAddressOf({ portal, sites }: Catalogue): string {

@@ -7,7 +7,7 @@ import type { LiveConnections } from './live.ts';
 import { bytesPassed } from './passed-bytes.ts';
 import type { Guest } from './queue.ts';
 import { bodyOf, limitSilence } from './request-body.ts';
-import { codeOfFailure, type Route, readableReason } from './route.ts';
+import { type Route, readableReason } from './route.ts';
 import type { Upstream } from './upstreams.ts';
 
 /**
@@ -29,11 +29,8 @@ export function addDispatch(sites: FastifyInstance, methods: string[], live: Liv
 
 function forward(request: FastifyRequest, reply: FastifyReply, route: Route, live: LiveConnections): void {
   const upstream = route.upstreamOf(request);
-  const refusal = upstream.refusal();
-  if (refusal) route.trouble(request, reply, refusal, 'not asked');
-  else if (!upstream.queue.enter(new Exchange(request, reply, route, live, upstream))) {
-    route.trouble(request, reply, 'upstream-busy', 'too many wait already');
-  }
+  const exchange = new Exchange(request, reply, route, live, upstream);
+  if (!upstream.queue.enter(exchange)) route.trouble(request, reply, 'upstream-busy', 'too many wait already');
 }
 
 const SMALL = 16 * 1024;
@@ -43,6 +40,7 @@ class Exchange implements Dispatcher.DispatchHandler, Guest {
   since = 0;
   standing: Guest['standing'] = 'away';
   readonly visitor: number;
+  readonly service: string | null;
   // Not `#private`: a request makes one of these, and those cost a tenth of everything else it does.
   private readonly request: FastifyRequest;
   private readonly reply: FastifyReply;
@@ -60,6 +58,7 @@ class Exchange implements Dispatcher.DispatchHandler, Guest {
 
   constructor(request: FastifyRequest, reply: FastifyReply, route: Route, live: LiveConnections, upstream: Upstream) {
     this.visitor = request.signedIn?.id ?? 0;
+    this.service = request.page?.service ?? null;
     this.request = request;
     this.reply = reply;
     this.response = reply.raw;
@@ -179,10 +178,7 @@ class Exchange implements Dispatcher.DispatchHandler, Guest {
       else this.response.destroy();
       return;
     }
-    const code = codeOfFailure(error);
-    // Whoever sends a form slowly makes the legacy server wait: that says nothing about the server.
-    if (code === 'upstream-unreachable' || (code === 'upstream-slow' && this.request.raw.complete)) this.upstream.failed();
-    this.route.trouble(this.request, this.reply, code, error.message);
+    this.route.failed(this.request, this.reply, error);
   }
 }
 

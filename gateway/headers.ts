@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { identityHeaders as allHeaders, type HeaderNames, type IdentityHeader, plainName, usualNames } from '#config/catalogue-headers.ts';
 
 /**
  * The rules for headers in both directions, as pure functions: HTTP and WebSocket requests go through the same one, so that
@@ -27,6 +28,8 @@ export type RequestFacts = {
   protocol: 'http' | 'https';
   clientAddress: string;
   ownCookies: ReadonlySet<string>;
+  /** From `createFilter`. */
+  endsHere(name: string): boolean;
 };
 
 const HOP_BY_HOP = new Set([
@@ -54,21 +57,23 @@ const WORDS =
 const OURS = new Set(['host', 'cookie', 'expect']);
 
 const KEPT_VERDICTS = 1_000;
-const verdicts = new Map<string, boolean>();
 
-/** Whether a client's header ends here. Browsers send the same few names again and again, so what was found out is kept. */
-function endsHere(name: string): boolean {
-  const known = verdicts.get(name);
-  if (known !== undefined) return known;
-  const verdict = HOP_BY_HOP.has(name) || OURS.has(name) || looksLikeClaim(name);
-  if (verdicts.size < KEPT_VERDICTS) verdicts.set(name, verdict);
-  return verdict;
-}
-
-/** Some servers read `_` and `.` in a header's name as `-` (CVE-2025-64484, CVE-2026-88011): so do we, when we look for claims. */
-function looksLikeClaim(name: string): boolean {
-  const plain = name.replace(/[^a-z0-9]/g, '-');
-  return CLAIMS.test(plain) || WORDS.test(plain);
+/**
+ * Whether a client's header ends here. Browsers send the same few names again and again, so what was found out is kept.
+ * @param names all that the catalogue has for who is there: what one page is told in them, a client may say to no page
+ */
+export function createFilter(names: Iterable<string> = []): RequestFacts['endsHere'] {
+  const taken = new Set(Array.from(names, plainName));
+  const verdicts = new Map<string, boolean>();
+  return name => {
+    const known = verdicts.get(name);
+    if (known !== undefined) return known;
+    // Some servers read `_` and `.` in a header's name as `-` (CVE-2025-64484, CVE-2026-88011): so do we, when we look for claims.
+    const plain = plainName(name);
+    const verdict = HOP_BY_HOP.has(name) || OURS.has(name) || CLAIMS.test(plain) || WORDS.test(plain) || taken.has(plain);
+    if (verdicts.size < KEPT_VERDICTS) verdicts.set(name, verdict);
+    return verdict;
+  };
 }
 
 /**
@@ -85,7 +90,7 @@ export function requestHeaders(incoming: IncomingHttpHeaders, facts: RequestFact
   ];
   for (const name in incoming) {
     const value = incoming[name];
-    if (value === undefined || endsHere(name) || named.has(name)) continue;
+    if (value === undefined || facts.endsHere(name) || named.has(name)) continue;
     if (typeof value === 'string') outgoing.push(name, value);
     else for (const one of value) outgoing.push(name, one);
   }
@@ -96,8 +101,8 @@ export function requestHeaders(incoming: IncomingHttpHeaders, facts: RequestFact
 }
 
 /** Who is there, as the legacy page reads it: name, value, name, value, … */
-export function identityHeaders(identity: Identity): string[] {
-  const headers = {
+export function identityHeaders(identity: Identity, names: HeaderNames = usualNames): string[] {
+  const values: Record<IdentityHeader, string | null> = {
     'remote-user': identity.userId,
     'remote-name': identity.name,
     'remote-email': identity.email,
@@ -107,7 +112,7 @@ export function identityHeaders(identity: Identity): string[] {
     'portal-service': identity.service,
     'portal-identity': identity.token,
   };
-  return Object.entries(headers).flatMap(([name, value]) => (value === null ? [] : [name, headerText(value)]));
+  return allHeaders.flatMap(header => (values[header] === null ? [] : [names[header], headerText(values[header])]));
 }
 
 /** Header values are ASCII: anything else, and the percent sign itself, goes as percent-encoded UTF-8. */

@@ -4,7 +4,7 @@ import { Dispatcher } from 'undici';
 import { requestHeaders, responseHeaders } from './headers.ts';
 import type { LiveConnections } from './live.ts';
 import { keptBodyOf } from './request-body.ts';
-import { codeOfFailure, type Route } from './route.ts';
+import type { Route } from './route.ts';
 import type { Upstreams } from './upstreams.ts';
 
 /**
@@ -36,18 +36,16 @@ export async function addHttpProxy(
       retryDelay: () => null,
       rewriteRequestHeaders: request => grouped(requestHeaders(request.headers, route.requestFacts(request as FastifyRequest))),
       rewriteHeaders: (headers, request) => answerHeaders(headers, request as unknown as FastifyRequest),
-      onError: (reply, { error }) => failed(reply as FastifyReply, error),
+      // The plugin has errors of its own; what happened stands behind them.
+      onError: (reply, { error }) =>
+        route.failed(reply.request as FastifyRequest, reply as FastifyReply, error.cause instanceof Error ? error.cause : error),
     },
   });
 
   function answerHeaders(headers: NodeJS.Dict<string | string[]>, request: FastifyRequest) {
+    route.upstreamOf(request).answered();
     if (String(headers['content-type'] ?? '').startsWith('text/event-stream')) live.add(request, request.raw.socket);
     return grouped(responseHeaders(flat(headers), route.answerFacts(request)));
-  }
-
-  function failed(reply: FastifyReply, error: Error & { statusCode?: number }) {
-    const code = error.statusCode === 504 ? 'upstream-slow' : codeOfFailure(error);
-    route.trouble(reply.request, reply, code, error.message);
   }
 }
 

@@ -44,7 +44,9 @@ export async function createParts(app: FastifyInstance, sites: Sites, deps: AppD
     formTokens: createFormTokens(keys.csrf),
     credentials: { store, directory, hashing, limits: settings.signIn, now },
     identityOf: createIdentities(identityTokens, now),
-    upstreams: createUpstreams(catalogue.upstreams, settings.upstream),
+    upstreams: createUpstreams(catalogue.upstreams, settings.upstream, {
+      onHealth: (upstream, well) => app.log.warn({ upstream }, well ? 'health check: well again' : 'health check: not well'),
+    }),
     live: createLiveConnections(request => stillAllowed(guard, sessions, request)),
   };
 }

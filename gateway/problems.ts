@@ -71,6 +71,8 @@ export const problems = {
     title: 'This service is very busy',
     lines: ['You are allowed to use it, but its website cannot take more visitors at the moment.', 'Try again in a few minutes.'],
   },
+  // What the council says about it stands in the catalogue.
+  'service-closed': { status: 503, title: 'This service is closed for maintenance', lines: [], retryAfterSeconds: 600 },
   'upstream-slow': {
     status: 504,
     title: 'This service is taking too long to answer',

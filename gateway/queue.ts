@@ -1,6 +1,7 @@
 /**
- * Who may use a legacy server's connections now, and who waits for one. No visitor gets more than a share, of the connections and of
- * the places to wait, so that whoever sends or reads slowly, on purpose or not, keeps nobody else away.
+ * Who may use a legacy server's connections now, and who waits for one. No visitor and no service gets more than a share, of the
+ * connections and of the places to wait, so that whoever sends or reads slowly, on purpose or not, keeps nobody else away, and a
+ * service whose pages hang does not keep its neighbours on the same server waiting.
  */
 export type Queue = {
   /** Begins the request now or when its turn comes; false if too many wait already. */
@@ -14,6 +15,8 @@ export type Queue = {
 export type Guest = {
   /** Whose request it is: the id of a session, or 0 for all who are nobody in particular. */
   visitor: number;
+  /** Which service it is for; null for what belongs to none. */
+  service: string | null;
   /** The queue's own note of where the guest is; `away` before and after. */
   standing: 'away' | 'waiting' | 'inside';
   since: number;
@@ -82,23 +85,38 @@ export function createQueue(connections: number, now: () => number): Queue {
   };
 }
 
-/** So many at most, and so many of one visitor. */
+/** So many at most, and so many of one visitor or one service. */
 function createCrowd(standing: Guest['standing'], most: number, mostOfOne: number) {
-  const counts = new Map<number, number>();
+  const visitors = createTally<number>();
+  const services = createTally<string | null>();
   let size = 0;
   return {
-    hasRoomFor: ({ visitor }: Guest) => size < most && (counts.get(visitor) ?? 0) < mostOfOne,
+    hasRoomFor: ({ visitor, service }: Guest) => size < most && visitors.of(visitor) < mostOfOne && services.of(service) < mostOfOne,
     add(guest: Guest): void {
       guest.standing = standing;
       size += 1;
-      counts.set(guest.visitor, (counts.get(guest.visitor) ?? 0) + 1);
+      visitors.add(guest.visitor, 1);
+      services.add(guest.service, 1);
     },
     remove(guest: Guest): void {
       guest.standing = 'away';
       size -= 1;
-      const left = (counts.get(guest.visitor) ?? 0) - 1;
-      if (left > 0) counts.set(guest.visitor, left);
-      else counts.delete(guest.visitor);
+      visitors.add(guest.visitor, -1);
+      services.add(guest.service, -1);
+    },
+  };
+}
+
+/** How many there are of each; nothing is kept of those of whom there are none. */
+function createTally<Kind>() {
+  const counts = new Map<Kind, number>();
+  const of = (kind: Kind) => counts.get(kind) ?? 0;
+  return {
+    of,
+    add(kind: Kind, more: number) {
+      const count = of(kind) + more;
+      if (count > 0) counts.set(kind, count);
+      else counts.delete(kind);
     },
   };
 }

@@ -40,6 +40,7 @@ export async function addSites(app: FastifyInstance, deps: SiteScopeDeps): Promi
       notAPage(deps, found, request, reply);
     });
     scope.addHook('onRequest', (request, reply, next) => {
+      if (request.page && route.refuses(request, reply)) return;
       if (request.page && isHandshake(request)) return tunnel(request, reply, route);
       inviteBody(request, reply);
       next();

@@ -3,7 +3,7 @@ import { request as sendHttps } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { requestHeaders, responseHeaders } from './headers.ts';
-import { codeOfFailure, type Route, readableReason } from './route.ts';
+import { type Route, readableReason } from './route.ts';
 
 /**
  * WebSockets: a handshake meets the same hooks as any request, its headers the same rules, and after it bytes go both ways unread.
@@ -49,7 +49,7 @@ export function tunnel(request: FastifyRequest, reply: FastifyReply, route: Rout
   const near = request.raw.socket;
   // It may have gone while it was judged, and would never say so again.
   if (near.destroyed) return;
-  const { direct } = route.upstreamOf(request);
+  const { direct, answered } = route.upstreamOf(request);
   const handshake = (direct.protocol === 'https:' ? sendHttps : sendHttp)({
     ...direct,
     method: 'GET',
@@ -64,16 +64,18 @@ export function tunnel(request: FastifyRequest, reply: FastifyReply, route: Rout
   near.once('end', leave).once('close', leave);
   handshake.once('timeout', () => handshake.destroy(Object.assign(new Error('no answer in time'), { code: 'UND_ERR_HEADERS_TIMEOUT' })));
   handshake.on('error', (error: Error) => {
-    if (!reply.sent && !near.destroyed) route.trouble(request, reply, codeOfFailure(error), error.message);
+    if (!reply.sent && !near.destroyed) route.failed(request, reply, error);
   });
   const fail = (why: string) => {
     handshake.destroy();
     route.trouble(request, reply, 'upstream-failed', why);
   };
   handshake.once('response', answer => {
+    answered();
     if (!refuse(answer, request, reply, route)) fail('an answer that cannot be repeated');
   });
   handshake.once('upgrade', (answer, far, farHead) => {
+    answered();
     if (answer.headers.upgrade?.toLowerCase() !== 'websocket') return fail('switched to something else');
     near.off('end', leave).off('close', leave);
     agree(answer, request, reply, route, handshake);

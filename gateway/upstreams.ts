@@ -2,8 +2,10 @@ import { Agent as HttpAgent, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { isIP } from 'node:net';
 import { buildConnector, Pool } from 'undici';
-import type { Catalogue, UpstreamRules } from '#config/catalogue.ts';
+import type { Catalogue, HealthRules, UpstreamRules } from '#config/catalogue.ts';
 import type { Settings } from '#config/settings.ts';
+import { type Condition, createCondition } from './condition.ts';
+import { startHealthCheck, type Way } from './health-check.ts';
 import type { ProblemCode } from './problems.ts';
 import { createQueue, type Queue } from './queue.ts';
 
@@ -26,18 +28,28 @@ export type Upstream = {
   answered(): void;
   /** It could not be reached, or said nothing in time. */
   failed(): void;
+  /** Ends its connections, and its health check if it has one. */
+  close(): Promise<void>;
 };
 
 export type Upstreams = { of(origin: string): Upstream; close(): Promise<void> };
 
 type Limits = Settings['upstream'];
 
-const FAILURES_TO_OPEN = 5;
-const OPEN_MS = 5_000;
+type Options = {
+  now?: () => number;
+  /** Told whenever a health check finds something else than before. */
+  onHealth?: (origin: string, well: boolean) => void;
+};
+
 const SWEEP_MS = 1_000;
 
 /** Each legacy server has connections and limits of its own, so that one that hangs cannot slow another. */
-export function createUpstreams(rules: Catalogue['upstreams'], limits: Limits, now: () => number = () => performance.now()): Upstreams {
+export function createUpstreams(
+  rules: Catalogue['upstreams'],
+  limits: Limits,
+  { now = () => performance.now(), onHealth = () => {} }: Options = {},
+): Upstreams {
   const upstreams = new Map<string, Upstream>();
   const sweep = setInterval(() => {
     for (const { queue, longestWaitMs } of upstreams.values()) queue.giveUpBefore(now() - longestWaitMs);
@@ -46,18 +58,24 @@ export function createUpstreams(rules: Catalogue['upstreams'], limits: Limits, n
     of(origin) {
       const known = upstreams.get(origin);
       if (known) return known;
-      const made = createUpstream(origin, rules.get(origin) ?? null, limits, now);
+      const made = createUpstream(origin, rules.get(origin) ?? null, limits, now, well => onHealth(origin, well));
       upstreams.set(origin, made);
       return made;
     },
     async close() {
       clearInterval(sweep);
-      await Promise.all([...upstreams.values()].map(({ pool }) => pool.destroy()));
+      await Promise.all([...upstreams.values()].map(upstream => upstream.close()));
     },
   };
 }
 
-function createUpstream(origin: string, rules: UpstreamRules | null, usual: Limits, now: () => number): Upstream {
+function createUpstream(
+  origin: string,
+  rules: UpstreamRules | null,
+  usual: Limits,
+  now: () => number,
+  onHealth: (well: boolean) => void,
+): Upstream {
   const limits = {
     connectSeconds: rules?.connectSeconds ?? usual.connectSeconds,
     headersSeconds: rules?.headersSeconds ?? usual.headersSeconds,
@@ -65,20 +83,34 @@ function createUpstream(origin: string, rules: UpstreamRules | null, usual: Limi
     connections: rules?.connections ?? usual.connections,
   };
   const tls = tlsOptions(origin, rules);
-  const breaker = createBreaker(now);
+  const toldHost = rules?.host === 'upstream' ? new URL(origin).host : null;
+  const direct = directOptions(origin, limits, tls);
+  const pool = connectionPool(origin, limits, tls);
+  const queue = createQueue(limits.connections, now);
+  const condition = createCondition(now, () => queue.giveUpBefore(now()));
+  const health = rules?.health ? checkHealth(rules.health, { direct, toldHost }, condition, onHealth) : null;
   return {
-    origin,
-    toldHost: rules?.host === 'upstream' ? new URL(origin).host : null,
+    ...{ origin, toldHost, direct, pool, queue },
     servername: tls.servername,
-    pool: connectionPool(origin, limits, tls),
-    direct: directOptions(origin, limits, tls),
-    queue: createQueue(limits.connections, now),
     longestWaitMs: (limits.connectSeconds + limits.headersSeconds) * 1000,
     silenceMs: limits.bodySeconds * 1000,
-    refusal: () => (breaker.refuses() ? 'upstream-unreachable' : null),
-    answered: breaker.answered,
-    failed: breaker.failed,
+    refusal: () => (condition.refuses() ? 'upstream-unreachable' : null),
+    answered: condition.answered,
+    failed: condition.failed,
+    async close() {
+      health?.stop();
+      await pool.destroy();
+    },
   };
+}
+
+function checkHealth(rules: HealthRules, upstream: Way, condition: Condition, onHealth: (well: boolean) => void) {
+  let before = true;
+  return startHealthCheck(rules, upstream, well => {
+    condition.checked(well);
+    if (well !== before) onHealth(well);
+    before = well;
+  });
 }
 
 type Tls = { servername: string; rejectUnauthorized: true; ca?: string; cert?: string; key?: string };
@@ -92,27 +124,6 @@ function tlsOptions(origin: string, rules: UpstreamRules | null): Tls {
     rejectUnauthorized: true,
     ...(rules?.ca ? { ca: rules.ca } : {}),
     ...(rules?.certificate && rules.key ? { cert: rules.certificate, key: rules.key } : {}),
-  };
-}
-
-/** After several failures in a row nobody is made to wait for the next; one request every few seconds finds out whether it is back. */
-function createBreaker(now: () => number) {
-  let failures = 0;
-  let openUntil = 0;
-  return {
-    answered: () => {
-      failures = 0;
-    },
-    failed: () => {
-      failures += 1;
-      if (failures >= FAILURES_TO_OPEN) openUntil = now() + OPEN_MS;
-    },
-    refuses: () => {
-      if (failures < FAILURES_TO_OPEN) return false;
-      if (now() < openUntil) return true;
-      openUntil = now() + OPEN_MS;
-      return false;
-    },
   };
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { opensAt, serviceIsLive } from '#config/catalogue.ts';
 import { CatalogueFault, parseCatalogue, readCatalogue } from '#config/catalogue-file.ts';
+import { usualNames } from '#config/catalogue-headers.ts';
 import { councilCatalogue, demoCatalogue } from '#config/demo/catalogue.ts';
 
 const head = `portal: https://portal.example.org
@@ -239,6 +240,7 @@ describe('what is read', () => {
         upstream: 'http://10.0.0.2',
         target: null,
         oddPaths: false,
+        headers: usualNames,
       },
     ]);
     expect(www?.bookmarks).toEqual(new Map([['/signin', '/sign-in']]));
@@ -330,6 +332,99 @@ describe("the council's services.yaml", () => {
   });
 });
 
+describe('maintenance', () => {
+  const closed = (maintenance: string) => withArt([], [`maintenance: ${maintenance}`]);
+  const closureOf = (text: string) => parseCatalogue(text, 'services.yaml').services.map(({ maintenance }) => maintenance);
+
+  test('has words and, if it is known, an end in London’s time', () => {
+    expect(closureOf(closed('{ words: Moving, until: 2019-07-01 07:30 }'))).toEqual([
+      null,
+      { words: 'Moving', until: Date.UTC(2019, 6, 1, 6, 30) },
+    ]);
+    expect(closureOf(closed('{ words: Moving }'))).toEqual([null, { words: 'Moving', until: null }]);
+  });
+
+  test.each([
+    ['without words', '{ until: 2019-07-01 07:30 }', 'words: is missing'],
+    ['with too many words', `{ words: '${'x'.repeat(101)}' }`, 'words: must be 100 characters or less'],
+    ...['2019-07-01', '2019-02-30 07:30', '2019-07-01 24:30', '2019-07-01T07:30', 'soon'].map(text => [
+      `until ${text}`,
+      `{ words: Moving, until: '${text}' }`,
+      `until: ${text}: must be a time, written like 2019-03-04 07:30`,
+    ]),
+    ['with a beginning', '{ words: Moving, from: 2019-07-01 07:30 }', 'from: is not a known key here'],
+  ])('%s is refused, with its line', (_what, maintenance, fault) => {
+    const text = closed(maintenance!);
+    expect(faultsOf(text)).toEqual([expect.stringContaining(fault!)]);
+    expect(faultsOf(text)[0]).toMatch(new RegExp(`^services\\.yaml:${lineOf(text, 'maintenance:')}: `));
+  });
+});
+
+describe('the names of the identity headers', () => {
+  const named = (headers: string) => withArt([`{ address: 'https://old.example.org/x', match: exact, headers: { ${headers} } }`]);
+
+  test('are the usual ones but for what a page changes', () => {
+    const { sites } = parseCatalogue(named('remote-user: X-WebAuth-User, remote-email: MAIL'), 'services.yaml');
+    const headersOf = (path: string) => sites[0]!.pages.find(found => found.path === path)?.headers;
+    expect(headersOf('/x')).toEqual({ ...usualNames, 'remote-user': 'X-WebAuth-User', 'remote-email': 'MAIL' });
+    expect(headersOf('/art')).toEqual(usualNames);
+  });
+
+  test.each([
+    ...['', 'X User', "'X-User:'", 'X.User', '1-user', 'Zoë'],
+    ...[
+      'Connection',
+      'Keep-Alive',
+      'Proxy-Connection',
+      'TE',
+      'Trailer',
+      'Transfer_Encoding',
+      'Upgrade',
+      'HTTP2-Settings',
+      'Proxy-Authorization',
+    ],
+    ...[
+      'Host',
+      'Cookie',
+      'Set-Cookie',
+      'Content-Length',
+      'content_length',
+      'Content-Type',
+      'Expect',
+      'X-Forwarded-For',
+      'X_Forwarded_Host',
+    ],
+    ...[
+      'Authorization',
+      'Accept',
+      'Accept-Language',
+      'Origin',
+      'If-None-Match',
+      'Range',
+      'Sec-Fetch-Site',
+      'User-Agent',
+      'X-Requested-With',
+    ],
+  ])('cannot be "%s"', name => {
+    const text = named(`remote-user: ${name || "''"}`);
+    expect(faultsOf(text)).toEqual([expect.stringMatching(/: (?:must be the name of a header|already means something else in HTTP)/)]);
+    expect(faultsOf(text)[0]).toMatch(new RegExp(`^services\\.yaml:${lineOf(text, '/x')}: remote-user: `));
+  });
+
+  test.each([
+    ['of another of ours', 'remote-user: Remote-Name', 'remote-name would be both remote-user and remote-name'],
+    ['given twice, spelled another way', 'remote-user: X-Who, remote-name: x_who', 'x_who would be both remote-user and remote-name'],
+    ['for something we do not say', 'remote-phone: X-Phone', 'remote-phone'],
+  ])('cannot be one %s', (_what, headers, fault) => {
+    expect(faultsOf(named(headers))).toEqual([expect.stringContaining(fault)]);
+  });
+
+  test('mean nothing on an open page, which is told of nobody', () => {
+    const open = "openPages: [{ address: 'https://old.example.org/art/open', match: prefix, headers: { remote-user: X-Who } }]";
+    expect(faultsOf(withArt([], [open]))).toEqual([expect.stringContaining('headers: is not a known key here')]);
+  });
+});
+
 describe('the rules of an upstream', () => {
   const withRules = (...lines: string[]) => withArt([]).replace('services:\n', `upstreams:\n${lines.join('\n')}\nservices:\n`);
   const secure = (...lines: string[]) => withRules(...lines).replace('http://10.0.0.2', 'https://10.0.0.2');
@@ -338,6 +433,13 @@ describe('the rules of an upstream', () => {
     const { upstreams } = parseCatalogue(withRules('  - { origin: http://10.0.0.2, host: upstream, connections: 5 }'), 'services.yaml');
     expect([...upstreams.keys()]).toEqual(['http://10.0.0.2']);
     expect(upstreams.get('http://10.0.0.2')).toMatchObject({ host: 'upstream', connections: 5, headersSeconds: null, ca: null });
+    expect(upstreams.get('http://10.0.0.2')?.health).toBeNull();
+  });
+
+  test('ask after its health for the first site that it serves, every ten seconds unless they say otherwise', () => {
+    const rules = withRules('  - { origin: http://10.0.0.2, health: { path: /health } }');
+    const health = { path: '/health', status: null, everySeconds: 10, site: 'https://www.example.org' };
+    expect(parseCatalogue(rules, 'services.yaml').upstreams.get('http://10.0.0.2')?.health).toEqual(health);
   });
 
   test.each<[string, string, string]>([
@@ -349,6 +451,21 @@ describe('the rules of an upstream', () => {
     ['with a file that is no PEM', secure('  - { origin: https://10.0.0.2, ca: package.json }'), 'package.json: is not a PEM file'],
     ['with a host of its own making', withRules('  - { origin: http://10.0.0.2, host: other }'), 'must be site (the name people see)'],
     ['with no time to connect', withRules('  - { origin: http://10.0.0.2, connectSeconds: 0 }'), 'connectSeconds: must be 1 or more'],
+    [
+      'with a health check of another server',
+      withRules('  - { origin: http://10.0.0.2, health: { path: http://x/ } }'),
+      'path: http://x/: the',
+    ],
+    [
+      'with a status that ends nothing',
+      withRules('  - { origin: http://10.0.0.2, health: { path: /, status: 101 } }'),
+      'status: must be a status',
+    ],
+    [
+      'with a check all the time',
+      withRules('  - { origin: http://10.0.0.2, health: { path: /, everySeconds: 0 } }'),
+      'everySeconds: must be 1',
+    ],
     ['that nobody knows', withRules('  - { origin: http://10.0.0.2, retries: 3 }'), 'retries: is not a known key here'],
   ])('%s are refused with their line', (_what, text, message) => {
     const faults = faultsOf(text);

@@ -3,7 +3,9 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { usualNames } from '#config/catalogue-headers.ts';
 import {
+  createFilter,
   headerText,
   type Identity,
   identityHeaders,
@@ -30,6 +32,7 @@ const facts = {
   protocol: 'http',
   clientAddress: '192.0.2.7',
   ownCookies,
+  endsHere: createFilter(),
 } as const;
 const corpus = JSON.parse(readFileSync(new URL('./attacks/headers.json', import.meta.url), 'utf8')) as [string, string][];
 
@@ -191,6 +194,30 @@ describe('headers for the legacy server', () => {
       { numRuns: 2_000 },
     );
   });
+
+  test('have the names that a page knows them by', () => {
+    const names = { ...usualNames, 'remote-user': 'X-WebAuth-User', 'remote-email': 'MAIL' };
+    const outgoing = pairs(identityHeaders({ ...identity, email: null }, names));
+    expect(outgoing.map(([name]) => name)).toEqual([
+      'X-WebAuth-User',
+      ...Object.values(usualNames).filter(name => !/user|email/.test(name)),
+    ]);
+    expect(Object.fromEntries(outgoing)).toMatchObject({ 'X-WebAuth-User': 'JSMITH12', 'remote-name': 'Jane Smith' });
+  });
+
+  test.each(['Staff-Number', 'staff-number', 'Staff_Number', 'STAFF.NUMBER', 'sTaff~nuMber'])(
+    'in a name of the catalogue’s never come from a client: %s',
+    name => {
+      const message = received([
+        ['Host', 'x'],
+        [name, 'mallory'],
+      ]);
+      const given = createFilter(['Staff-Number']);
+      expect(requestHeaders(message, facts)).toHaveProperty(name.toLowerCase(), 'mallory');
+      for (const who of [facts.identity, null])
+        expect(JSON.stringify(requestHeaders(message, { ...facts, identity: who, endsHere: given }))).not.toContain('mallory');
+    },
+  );
 
   test('no quoting hides our cookie in another', () => {
     for (const header of [

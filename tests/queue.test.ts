@@ -4,9 +4,10 @@ import { createQueue, type Guest } from '#gateway/queue.ts';
 
 /** Somebody with a request, who says when it begins. */
 type Visit = Guest & { began: boolean };
-function visit(visitor: number): Visit {
+function visit(visitor: number, service = String(visitor)): Visit {
   const one: Visit = {
     visitor,
+    service,
     since: 0,
     standing: 'away',
     began: false,
@@ -31,7 +32,19 @@ describe('of fifty connections', () => {
     expect([queue.enter(other), other.began]).toEqual([true, true]);
   });
 
-  test('all are used when there are enough visitors, and 500 more may wait', () => {
+  test('one service gets no more, whoever asks for it', async () => {
+    const queue = createQueue(50, () => 0);
+    const hanging = Array.from({ length: 500 }, (_, visitor) => visit(visitor, 'hangs'));
+    expect(hanging.filter(one => queue.enter(one))).toHaveLength(40 + 400);
+    const neighbours = Array.from({ length: 11 }, (_, visitor) => visit(visitor, 'well'));
+    for (const one of neighbours) expect(queue.enter(one)).toBe(true);
+    expect([begun(hanging), begun(neighbours)]).toEqual([40, 10]);
+    queue.leave(neighbours[0]!);
+    await turn();
+    expect([begun(hanging), begun(neighbours)]).toEqual([40, 11]);
+  });
+
+  test('all are used when there are enough visitors and services, and 500 more may wait', () => {
     const queue = createQueue(50, () => 0);
     const all = Array.from({ length: 100 }, (_, visitor) => visits(visitor, 10)).flat();
     expect(all.filter(one => queue.enter(one))).toHaveLength(50 + 500);
@@ -63,23 +76,25 @@ test('a place that is given back goes to who has waited longest and has not had 
 });
 
 test('whatever happens, nobody has more than allowed, and no connection is idle while somebody may have it', async () => {
-  const step = fc.record({ visitor: fc.integer({ min: 0, max: 3 }), leaves: fc.boolean(), which: fc.nat() });
+  const few = fc.integer({ min: 0, max: 3 });
+  const step = fc.record({ visitor: few, service: few.map(String), leaves: fc.boolean(), which: fc.nat() });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async steps => {
       const queue = createQueue(10, () => 0);
       const present: Visit[] = [];
-      for (const { visitor, leaves, which } of steps) {
+      for (const { visitor, service, leaves, which } of steps) {
         if (leaves && present.length > 0) queue.leave(present.splice(which % present.length, 1)[0]!);
         else {
-          const one = visit(visitor);
+          const one = visit(visitor, service);
           if (queue.enter(one)) present.push(one);
         }
         await Promise.resolve();
-        const has = (someone: number) => begun(present.filter(one => one.visitor === someone));
+        const has = (part: 'visitor' | 'service', one: Visit) => begun(present.filter(other => other[part] === one[part]));
         expect(begun(present)).toBeLessThanOrEqual(10);
         for (const one of present) {
-          expect(has(one.visitor)).toBeLessThanOrEqual(8);
-          if (begun(present) < 10 && has(one.visitor) < 8) expect(one.began).toBe(true);
+          const most = Math.max(has('visitor', one), has('service', one));
+          expect(most).toBeLessThanOrEqual(8);
+          if (begun(present) < 10 && most < 8) expect(one.began).toBe(true);
         }
       }
     }),

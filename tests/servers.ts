@@ -21,6 +21,9 @@ const debianPackages = [
   { name: 'apache2-bin', programs: ['apache2'] },
   { name: 'nginx-light', programs: ['nginx'] },
   { name: 'haproxy', programs: ['haproxy'] },
+  // A legacy application's own way to check a signature; not programs, but folders that are found the same way.
+  { name: 'python3-jwt', programs: ['/usr/lib/python3/dist-packages/jwt'] },
+  { name: 'python3-cryptography', programs: ['/usr/lib/python3/dist-packages/cryptography'] },
 ];
 // PostgreSQL refuses to run as root, so it runs as nobody then: the checkout must be readable by everyone.
 const nobody = 65_534;

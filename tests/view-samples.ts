@@ -80,6 +80,13 @@ const services = [
     href: 'https://www3.wessex.example/trailblazer',
     opensOn: Date.UTC(2019, 2, 4),
   },
+  {
+    name: 'Property',
+    description: 'Building records, repairs and guidance for people who look after school sites.',
+    href: null,
+    opensOn: null,
+    closed: { words: 'It moves to a new server; nothing you have saved is lost', until: Date.UTC(2019, 2, 11, 7) },
+  },
 ];
 const account = { visitor: james, path: '/', organisation: 'Innovations PLC - SP3', tools, services, administrators };
 const others = [{ name: 'Music Service', whoGives: 'Ask James Howell or Zoë O’Brien' }];

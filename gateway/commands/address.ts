@@ -1,4 +1,5 @@
-import type { Catalogue, Page, Site } from '#config/catalogue.ts';
+import { sayInstant } from '#config/calendar.ts';
+import { type Catalogue, closureAt, type Page, type Service, type Site } from '#config/catalogue.ts';
 import { buildSites, normalHost } from '../sites.ts';
 import { UsageFault } from './command.ts';
 
@@ -20,7 +21,7 @@ export function takeApart(url: string): WrittenAddress {
 }
 
 /** Looks an address up as a request for it would be. */
-export function lookUp(catalogue: Catalogue, { authority, path }: WrittenAddress): Address {
+export function lookUp(catalogue: Catalogue, { authority, path }: WrittenAddress, at: number): Address {
   const sites = buildSites(catalogue);
   const place = sites.place(authority);
   const host = normalHost(authority) ?? authority;
@@ -36,14 +37,14 @@ export function lookUp(catalogue: Catalogue, { authority, path }: WrittenAddress
   if ('portalPath' in found)
     return { ...nowhere([...lines, `Page      a bookmark that leads to ${catalogue.portal.origin}${found.portalPath}`]), served: true };
   if ('missing' in found) return nowhere([...lines, 'Page      none: nothing in the catalogue covers this path (404).']);
-  return { lines: [...lines, ...describe(catalogue, found.page)], found: { site, page: found.page }, served: true };
+  return { lines: [...lines, ...describe(catalogue, found.page, at)], found: { site, page: found.page }, served: true };
 }
 
 const nowhere = (lines: string[]): Address => ({ lines, found: null, served: false });
 
 const hostsOf = ({ portal, sites }: Catalogue): string => [portal.host, ...sites.map(({ host }) => host)].join(', ');
 
-function describe(catalogue: Catalogue, page: Page): string[] {
+function describe(catalogue: Catalogue, page: Page, at: number): string[] {
   const service = catalogue.services.find(({ id }) => id === page.service);
   const kinds = {
     open: 'open to everybody, without signing in',
@@ -52,6 +53,14 @@ function describe(catalogue: Catalogue, page: Page): string[] {
   };
   const covers = page.match === 'prefix' ? `${page.path} and everything below it` : page.path;
   const leads = page.target === null ? `Served by ${page.upstream}` : `An old login; it leads to ${page.target}`;
-  const named = service ? [`Service   ${service.id}: ${service.fullName}`] : [];
+  const named = service ? [`Service   ${service.id}: ${service.fullName}`, ...sayClosure(service, at)] : [];
   return [`Page      ${covers}: ${kinds[page.kind]}`, `          ${leads}`, ...named];
+}
+
+/** What those meet who are allowed. */
+function sayClosure(service: Service, at: number): string[] {
+  const closure = closureAt(service, at);
+  if (!closure) return [];
+  const until = closure.until === null ? '' : ` until ${sayInstant(closure.until)}`;
+  return [`          Closed for maintenance${until} (503): ${closure.words}`];
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Kysely } from 'kysely';
-import { type Catalogue, serviceIsLive } from '#config/catalogue.ts';
+import { type Catalogue, closureAt, serviceIsLive } from '#config/catalogue.ts';
 import { OperatorFault } from '#config/operator-fault.ts';
 import { readSettings, type Settings } from '#config/settings.ts';
 import { checkDataDir } from '#store/data-dir.ts';
@@ -50,11 +50,13 @@ async function collect<T>(faults: string[], work: () => T | Promise<T>): Promise
 
 function sayCatalogue({ services, sites, portal }: Catalogue, file: string | null, now: number): string {
   const open = services.filter(service => serviceIsLive(service, now)).length;
+  const closed = services.filter(service => serviceIsLive(service, now) && closureAt(service, now)).map(({ id }) => id);
   const logins = services.reduce((sum, service) => sum + service.legacyLogins.length, 0);
   const pages = sites.reduce((sum, site) => sum + site.pages.length, 0);
   return [
     `Catalogue: ${file ?? "the demo's"}: ${services.length} services (${open} open), ${pages} pages and ${logins} old addresses on ${sites.length} hosts.`,
     `  The portal is ${portal.origin}; it answers for ${sites.map(({ host }) => host).join(', ')} as well.`,
+    ...(closed.length > 0 ? [`  Closed for maintenance: ${closed.join(', ')}.`] : []),
     ...(file !== null && portal.origin.startsWith('http:')
       ? ['  Careful: the portal is at http, not https, so passwords and cookies can be read on their way.']
       : []),

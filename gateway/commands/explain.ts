@@ -36,7 +36,7 @@ export const explain: Command = {
     if (at < around.now()) throw new UsageFault('--at must not lie in the past.');
     const written = takeApart(url);
     return inWorkplace(around, { kind: 'any', mayBegin: false }, async place => {
-      const { lines, found, served } = lookUp(place.catalogue, written);
+      const { lines, found, served } = lookUp(place.catalogue, written, at);
       for (const line of [`Address   ${url}`, ...lines]) place.print(line);
       if (!found) return served ? exits.fine : exits.notAllowed;
       const open = found.page.kind === 'open';

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { type Catalogue, opensAt, type Service, serviceIsLive } from '#config/catalogue.ts';
+import { type Catalogue, closureAt, opensAt, type Service, serviceIsLive } from '#config/catalogue.ts';
 import type { Policies } from '#policies/policies.ts';
 import type { Store } from '#store/database.ts';
 import { administratorNames, grantsOf, servicesOf } from '#store/rights.ts';
@@ -53,15 +53,24 @@ async function tilesOf({ catalogue, policies, store, now }: ServicesDeps, visito
   return { mine: mine.sort(byName), others: others.sort(byName) };
 }
 
-type Tile = { name: string; description: string; href: string | null; opensOn: number | null; contact: Service['contact'] };
+type Tile = {
+  name: string;
+  description: string;
+  href: string | null;
+  opensOn: number | null;
+  closed: Service['maintenance'];
+  contact: Service['contact'];
+};
 
 function tileOf(service: Service, now: number): Tile {
   const live = serviceIsLive(service, now);
+  const closed = live ? closureAt(service, now) : null;
   return {
     name: service.shortName,
     description: service.description,
-    href: live ? service.start : null,
+    href: live && !closed ? service.start : null,
     opensOn: live ? null : opensAt(service),
+    closed,
     contact: service.contact,
   };
 }

@@ -18,7 +18,7 @@ import { changeRights, headingOf, idsOf, visit } from '#tests/visits.ts';
 
 const none: UpstreamRules = {
   ...{ ca: null, certificate: null, key: null, serverName: null, host: 'site' },
-  ...{ connectSeconds: null, headersSeconds: null, bodySeconds: null, connections: null },
+  ...{ connectSeconds: null, headersSeconds: null, bodySeconds: null, connections: null, health: null },
 };
 
 let folder: string;
@@ -40,6 +40,9 @@ function makeCertificates(): void {
   const signed = ['-CA', 'ca.pem', '-CAkey', 'ca-key.pem'];
   const name = ['-addext', 'subjectAltName=DNS:legacy.internal'];
   openssl('req', '-x509', ...newKey, ...signed, '-keyout', 'server-key.pem', '-out', 'server.pem', '-subj', '/CN=legacy', ...name);
+  const past = ['-keyout', 'past-key.pem', '-out', 'past.csr', '-subj', '/CN=past', '-addext', 'subjectAltName=DNS:past.internal'];
+  openssl('req', ...newKey.slice(0, -2), ...past);
+  openssl('x509', '-req', '-in', 'past.csr', ...signed, '-days', '-1', '-copy_extensions', 'copy', '-out', 'past.pem');
   openssl('req', '-x509', ...newKey, ...signed, '-keyout', 'gateway-key.pem', '-out', 'gateway.pem', '-subj', '/CN=gateway');
 }
 
@@ -55,6 +58,7 @@ beforeAll(async () => {
     { key: pem('server-key'), cert: pem('server'), ca: pem('ca'), requestCert: true, rejectUnauthorized: true },
     answer,
   );
+  legacy.addContext('past.internal', { key: pem('past-key'), cert: pem('past'), ca: pem('ca') });
   const chat = new WebSocketServer({ noServer: true });
   legacy.on('upgrade', (request, socket, head) => chat.handleUpgrade(request, socket, head, client => client.send('hello')));
   legacy.on('secureConnection', () => {
@@ -70,9 +74,16 @@ beforeAll(async () => {
     [origin('localhost'), { ...right, host: 'upstream' }],
     [origin('127.0.0.2'), { ...right, serverName: 'other.internal' }],
     [origin('127.0.0.3'), { ...right, ca: null }],
+    [origin('127.0.0.5'), { ...right, serverName: 'past.internal' }],
     [origin('127.0.0.4'), { ...right, certificate: null, key: null }],
   ]);
-  const byService: Record<string, string> = { hias: '127.0.0.1', efs: 'localhost', trailblazer: '127.0.0.2', mopp: '127.0.0.3' };
+  const byService: Record<string, string> = {
+    hias: '127.0.0.1',
+    efs: 'localhost',
+    trailblazer: '127.0.0.2',
+    mopp: '127.0.0.3',
+    property: '127.0.0.5',
+  };
   app = await startApp({
     change: deps => {
       const moved = withUpstreams(deps, ({ service, host: site }) =>
@@ -86,10 +97,10 @@ beforeAll(async () => {
     },
   });
   const who = await idsOf(app, 'JHOWEL12', 'SP3');
-  for (const service of ['trailblazer', 'mopp', 'schools-intranet'])
+  for (const service of ['trailblazer', 'mopp', 'schools-intranet', 'property'])
     await changeRights(app, who, (tx, change) => grant(tx, { ...change, service, endsAt: null }));
   ({ host, cookie } = await visit(app, 'JHOWEL12'));
-});
+}, 30_000);
 afterAll(async () => {
   await app.close();
   await new Promise(resolve => {
@@ -120,10 +131,12 @@ describe('a legacy server behind TLS', () => {
   test.each([
     ['carries another name', '/trailblazer/'],
     ['comes from an authority nobody named', '/hcc/eps/'],
+    ['has expired', '/propertyintranet/'],
   ])('is not asked when its certificate %s', async (_why, path) => {
     const page = await get(path);
     expect([page.status, headingOf(page.body)]).toEqual([502, 'This service is not working at the moment']);
     expect(told).toEqual([]);
+    if (path === '/propertyintranet/') expect(app.log()).toContain('certificate has expired');
   });
 
   test('that wants a certificate is not reached without one', async () => {
@@ -158,7 +171,7 @@ describe('a legacy server that fails', () => {
 
   test('is left alone for five seconds after five failures in a row, and then tried by one', async () => {
     let now = 1_000_000;
-    const upstreams = createUpstreams(new Map(), limits, () => now);
+    const upstreams = createUpstreams(new Map(), limits, { now: () => now });
     const dead = upstreams.of('http://127.0.0.1:1');
     for (let failure = 0; failure < 4; failure++) dead.failed();
     expect(dead.refusal()).toBeNull();
@@ -177,12 +190,19 @@ describe('a legacy server that fails', () => {
 
   test('makes nobody wait for longer than an answer may take', async () => {
     let now = 1_000_000;
-    const upstreams = createUpstreams(new Map(), limits, () => now);
+    const upstreams = createUpstreams(new Map(), limits, { now: () => now });
     const { queue } = upstreams.of('http://127.0.0.1:1');
     const givenUp: number[] = [];
     for (let place = 0; place < 12; place++) {
       const began = now;
-      const guest = { visitor: place, since: 0, standing: 'away' as const, begin: () => {}, giveUp: () => void givenUp.push(began) };
+      const guest = {
+        visitor: place,
+        service: null,
+        since: 0,
+        standing: 'away' as const,
+        begin: () => {},
+        giveUp: () => void givenUp.push(began),
+      };
       expect(queue.enter(guest)).toBe(true);
       now += 100;
     }
