@@ -7,7 +7,10 @@ import { createReturnAddresses } from '#gateway/return-address.ts';
 const catalogue = councilCatalogue();
 const returnAddress = createReturnAddresses(catalogue);
 const origins = new Set([catalogue.portal.origin, ...catalogue.sites.map(({ origin }) => origin)]);
-const corpus = JSON.parse(readFileSync(new URL('./attacks/return-addresses.json', import.meta.url), 'utf8')) as string[];
+const corpus = JSON.parse(readFileSync(new URL('./attacks/return-addresses.json', import.meta.url), 'utf8')) as {
+  text: string;
+  why: string;
+}[];
 
 describe('an address to come back to', () => {
   test.each([
@@ -22,7 +25,7 @@ describe('an address to come back to', () => {
     expect(returnAddress(text)).toMatchObject(address);
   });
 
-  test.each(corpus)('%j is refused', text => {
+  test.each(corpus)('$text is refused: $why', ({ text }) => {
     expect(returnAddress(text)).toBeNull();
   });
 

@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 beforeEach(() => wire.forget());
 
-/** A row of the corpus about one page: plain, with a letter escaped once or twice, in capitals, as a short file name. */
+/** A row of the corpus about one page: plain, a letter escaped once or twice, capitals, letters that fold, a short file name. */
 function written({ target }: Target, page: string, where: string): string {
   const letter = page.charCodeAt(page.length - 1).toString(16);
   const most = page.slice(0, -1);
@@ -34,6 +34,14 @@ function written({ target }: Target, page: string, where: string): string {
     .replaceAll('{%}', `${most}%${letter}`)
     .replaceAll('{%25}', `${most}%25${letter}`)
     .replaceAll('{A}', page.toUpperCase())
+    .replaceAll(
+      '{A%}',
+      `${most}%${page
+        .toUpperCase()
+        .charCodeAt(page.length - 1)
+        .toString(16)}`,
+    )
+    .replaceAll('{ſ}', page.replaceAll('s', '%c5%bf').replaceAll('i', '%c4%b1'))
     .replaceAll('{~}', `${page.slice(0, 6)}~1`);
 }
 
@@ -56,7 +64,11 @@ describe('a path that servers could read in two ways', () => {
     expect([ungranted.status, headingOf(ungranted.body)]).toEqual([403, 'You do not have access to Education Finance Services (EFS)']);
     expect(wire.received()).toBe('');
     const target = written(row, 'trailblazer', host);
-    expect([200, 404]).toContain((await ask(app.port, { target, host, headers: [['Cookie', cookie]] })).status);
+    const granted = await ask(app.port, { target, host, headers: [['Cookie', cookie]] });
+    expect([200, 404]).toContain(granted.status);
+    // Whatever it is called like, no cache on the way may keep it for the next to ask (web cache deception).
+    expect([stranger, ungranted].map(answer => answer.header('cache-control'))).toEqual(['no-store', 'no-store']);
+    expect(granted.header('cache-control')).toMatch(/^private, no-/);
     expect(requestsOn(wire.received()).map(({ line }) => line)).toEqual([`GET ${target} HTTP/1.1`]);
   });
 
@@ -118,7 +130,7 @@ describe('a request that two servers could read in two ways', () => {
     expect((await ask(app.port, { target: '/trailblazer/', host, headers: [['Cookie', cookie]] })).status).toBe(200);
   });
 
-  test('more headers than anybody needs, a length hidden behind them, and headers without end (CVE-2026-58044)', async () => {
+  test('more headers than anybody needs, a length hidden behind them, and headers without end #62', async () => {
     const many = Array.from({ length: 110 }, (_, index) => [`X-${index}`, '1'] as [string, string]);
     const hidden: [string, string][] = [...many, ['Content-Length', '60'], ['Cookie', cookie]];
     const answer = await ask(app.port, {
@@ -134,7 +146,7 @@ describe('a request that two servers could read in two ways', () => {
     expect(wire.received()).toBe('');
   });
 
-  test('chunk extensions without end (CVE-2024-22019)', async () => {
+  test('chunk extensions without end #60', async () => {
     const start = requestBytes({
       method: 'POST',
       target: '/trailblazer/contact.htm',
