@@ -4,7 +4,8 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlin
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Defence, defences, nothingToTakeOut } from './defence-list.ts';
+import { defences, nothingToTakeOut } from './defences/all.ts';
+import type { Defence } from './defences/defence.ts';
 
 /**
  * Takes every defence against a published flaw out of a copy of this checkout, one at a time, and asks whether the tests that carry the
@@ -38,7 +39,10 @@ function takeOut(copy: string, { edits }: Defence): () => void {
   for (const { file, take, put } of edits) {
     const text = readFileSync(join(copy, file), 'utf8');
     if (text.split(take).length !== 2) throw new Error(`${file} does not have it once: ${take}`);
-    writeFileSync(join(copy, file), text.replace(take, () => put));
+    writeFileSync(
+      join(copy, file),
+      text.replace(take, () => put),
+    );
   }
   return () => {
     for (const [path, text] of before) writeFileSync(path, text);
@@ -51,7 +55,8 @@ async function runTests(copy: string, { rows, tests }: Defence): Promise<Told[]>
   rmSync(report, { force: true });
   const titles = `#(?:${rows.join('|')})(?!\\d)`;
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  const args = [vitest, 'run', ...tests, '--testNamePattern', titles, '--reporter=json', `--outputFile=${report}`];
+  const how = ['--root', copy, '--config', 'tests/defences/vitest.config.ts', '--reporter=json', `--outputFile=${report}`];
+  const args = [vitest, 'run', ...tests, '--testNamePattern', titles, ...how];
   const child = spawn(process.execPath, args, { cwd: copy, stdio: 'ignore' });
   await once(child, 'exit');
   const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as { testResults: { assertionResults: Told[] }[] };
@@ -83,7 +88,8 @@ async function lane(): Promise<void> {
   for (let defence = waiting.shift(); defence; defence = waiting.shift()) {
     const found = await tryWithout(copy, defence);
     seen.push(...found);
-    for (const { row, out, failure } of found) console.log(`${failure === null ? 'NOT SEEN' : 'seen    '} ${row}  ${out}${failure === null ? '' : `  →  ${failure}`}`);
+    for (const { row, out, failure } of found)
+      console.log(`${failure === null ? 'NOT SEEN' : 'seen    '} ${row}  ${out}${failure === null ? '' : `  →  ${failure}`}`);
   }
   rmSync(copy, { recursive: true, force: true });
 }
@@ -91,5 +97,7 @@ async function lane(): Promise<void> {
 await Promise.all(Array.from({ length: LANES }, lane));
 const unseen = seen.filter(({ failure }) => failure === null);
 for (const { row, reason } of nothingToTakeOut) console.log(`not tried ${row}  ${reason}`);
-console.log(`${new Set(seen.filter(({ failure }) => failure !== null).map(({ row }) => row)).size} rows seen to fail, ${unseen.length} not.`);
+console.log(
+  `${new Set(seen.filter(({ failure }) => failure !== null).map(({ row }) => row)).size} rows seen to fail, ${unseen.length} not.`,
+);
 process.exitCode = unseen.length === 0 ? 0 : 1;

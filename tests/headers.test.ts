@@ -121,8 +121,22 @@ describe('headers for the legacy server', () => {
     ['pluses', '+'],
     ['signs of several kinds', "'"],
   ])('a claim spelled with %s never arrives', (_how, sign) => {
-    for (const name of [...ours, 'portal-service', 'x-remote-user', 'x-forwarded-for', 'x-forwarded-user', 'x-original-url', 'ssl-client-cert']) {
-      const outgoing = requestHeaders(received([['Host', 'x'], [name.replaceAll('-', sign), 'mallory']]), facts);
+    for (const name of [
+      ...ours,
+      'portal-service',
+      'x-remote-user',
+      'x-forwarded-for',
+      'x-forwarded-user',
+      'x-original-url',
+      'ssl-client-cert',
+    ]) {
+      const outgoing = requestHeaders(
+        received([
+          ['Host', 'x'],
+          [name.replaceAll('-', sign), 'mallory'],
+        ]),
+        facts,
+      );
       expect(Object.values(outgoing)).not.toContain('mallory');
     }
   });
@@ -185,6 +199,7 @@ describe('headers for the legacy server', () => {
       });
     const header = fc.oneof(
       fc.tuple(spelled, fc.constant(mark)),
+      fc.tuple(fc.constantFrom(...corpus.map(([name]) => name)), fc.constant(mark)),
       fc.tuple(fc.constant('Connection'), fc.oneof(spelled, fc.constantFrom(...ours, 'close', 'keep-alive, Remote-User'))),
       fc.tuple(
         fc.constantFrom('Cookie', 'X-Other', '__proto__', 'constructor', 'toString'),

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { defences, nothingToTakeOut } from './defence-list.ts';
+import { defences, nothingToTakeOut } from './defences/all.ts';
 
 /** What broke elsewhere. A test that shows a row's safe behaviour has `#` and the number in its title; `reason` says why there is nothing to test. */
 type Row = { row: number; ids: string[]; owed: string; reason?: string };
@@ -52,7 +52,9 @@ describe('the defences against them', () => {
   test('are named for every one that has a test', () => {
     const named = [...defences.flatMap(defence => defence.rows), ...nothingToTakeOut.map(({ row }) => row)];
     expect([...new Set(named)].sort((one, other) => one - other)).toEqual([...tested].sort((one, other) => one - other));
-    expect(nothingToTakeOut.filter(({ row, reason }) => reason.length < 20 || defences.some(defence => defence.rows.includes(row)))).toEqual([]);
+    expect(
+      nothingToTakeOut.filter(({ row, reason }) => reason.length < 20 || defences.some(defence => defence.rows.includes(row))),
+    ).toEqual([]);
   });
 
   test.each(defences)('$rows: $out', ({ rows: numbers, edits, tests: files }) => {

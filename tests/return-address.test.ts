@@ -87,6 +87,8 @@ test('nothing accepted ever leads away, however a browser resolves it', () => {
         expect(address.href).not.toMatch(/[^\x21-\x7e]|\\/);
         for (const base of ['https://portal.hants.gov.uk/sign-in', 'https://evil.example/', 'http://www3.hants.gov.uk/x/y'])
           expect(origins, address.href).toContain(new URL(address.href, base).origin);
+        // What the portal answers with, on a page of its own.
+        expect(origins, address.location).toContain(new URL(address.location, 'https://portal.hants.gov.uk/sign-in').origin);
         // On the portal, and behind a site's origin, the path is what goes into a Location header.
         expect(new URL(address.path, 'https://portal.hants.gov.uk/sign-in').origin, address.path).toBe('https://portal.hants.gov.uk');
         expect(new URL(address.href).hostname).toBe(address.host);
