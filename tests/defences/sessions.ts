@@ -107,7 +107,10 @@ export const sessions: Defence[] = [
   {
     rows: [77],
     out: 'a change of rights drops what was known of them',
-    edits: [edit('gateway/app.ts', 'if (entry.organisation !== null) policies.changed(`o:${entry.organisation}`);')],
+    edits: [
+      edit('gateway/app.ts', 'if (entry.organisation !== null) policies.changed(`o:${entry.organisation}`);'),
+      edit('gateway/app.ts', 'if (entry.person !== null) policies.personChanged(entry.person);'),
+    ],
     tests: ['tests/gateway/denied.test.ts'],
   },
   {
@@ -135,7 +138,6 @@ export const sessions: Defence[] = [
     out: 'a load is shared by those who want the same',
     edits: [edit('policies/fresh-cache.ts', 'flights.get(key) ?? start(key)', '[...flights.values()][0] ?? start(key)')],
     tests: ['tests/fresh-cache.test.ts'],
-    hangs: true,
   },
   {
     rows: [99],

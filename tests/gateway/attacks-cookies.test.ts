@@ -53,7 +53,7 @@ const send = (target: string, cookies: string[]) =>
   });
 
 describe('the session’s cookie', () => {
-  test.each(rows)('$why', async ({ cookie, known, arrives = null }) => {
+  test.each(rows.map(row => [row.why, row] as const))('%s', async (_why, { cookie, known, arrives = null }) => {
     expect([kept('www3'), kept('portal'), kept('www3', `${NAME}-handoff`)]).not.toContain('missing');
     const answer = await send('/trailblazer/headers.json', cookie);
     expect(answer.status).toBe(known ? 200 : 302);

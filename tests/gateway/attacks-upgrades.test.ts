@@ -35,7 +35,7 @@ function bytesOf({ first = 'GET /trailblazer/echo HTTP/1.1', lines, body = '' }:
 }
 
 describe('a connection that is to become something else', () => {
-  test.each(rows)('$why', async row => {
+  test.each(rows.map(row => [row.why, row] as const))('%s', async (_why, row) => {
     const answer = await sendRaw(app.port, bytesOf(row), text => text.includes('\r\n\r\n'));
     expect(row.statuses).toContain(answer.status);
     expect(answer.text.match(/HTTP\/1\.1 [1-5]\d\d/g) ?? []).toHaveLength(answer.status === 0 ? 0 : 1);
