@@ -45,7 +45,7 @@ test.each([
   '"a@evil.example"@ours.example',
 ])('%s is no e-mail address #85', text => expect([isEmailAddress('a@ours.example'), isEmailAddress(text)]).toEqual([true, false]));
 
-test('user IDs are compared without case, width or surrounding space', () => {
+test('user IDs are compared without case, width or surrounding space #84', () => {
   expect([' JSmith12 ', 'ＪＳＭＩＴＨ１２'].map(subjectKey)).toEqual(['jsmith12', 'jsmith12']);
 });
 

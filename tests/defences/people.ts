@@ -32,7 +32,7 @@ export const signingIn: Defence[] = [
     rows: [84],
     out: 'names are compared in one form',
     edits: [edit('store/names.ts', "subject.normalize('NFKC').trim().toLowerCase()", 'subject.trim().toLowerCase()')],
-    tests: ['tests/gateway/sign-in.test.ts'],
+    tests: ['tests/store.test.ts'],
   },
   {
     rows: [85],

@@ -42,7 +42,7 @@ describe('signing in', () => {
   test.each([
     ['an Education user ID', 'WENDY166', 'heron-basket-166'],
     ['in any case, with spaces around it', '  wendy166 ', 'heron-basket-166'],
-    ['in full-width letters #84', 'ＷＥＮＤＹ１６６', 'heron-basket-166'],
+    ['in full-width letters', 'ＷＥＮＤＹ１６６', 'heron-basket-166'],
     ['a council user ID', 'ITCSJT', 'pebble-compass-31'],
     ['a registered e-mail address', 'Paul@Innovations.example', 'thistle-window-88'],
   ])('works with %s', async (_what, user_id, password) => {
