@@ -57,10 +57,20 @@ async function sealedCodec(app: FastifyInstance, keys: readonly Buffer[], lifeSe
 const codecOf = (scope: FastifyInstance): Codec => ({
   seal: token => scope.encodeSecureSession(scope.createSecureSession({ token })),
   open(text) {
-    const token: unknown = scope.decodeSecureSession(decodeCookie(text))?.get('token');
+    const token: unknown = scope.decodeSecureSession(onlySpelling(text))?.get('token');
     return typeof token === 'string' ? token : null;
   },
 });
+
+/**
+ * The seal as it was given out, or nothing. Base64 and escapes let one be written in endless ways, quoted for instance, and each
+ * spelling would be another session to the memory of sessions: one person could push out everybody else's.
+ */
+function onlySpelling(text: string): string {
+  const sealed = decodeCookie(text);
+  const again = sealed.split(';').map(part => Buffer.from(part, 'base64').toString('base64'));
+  return encodeURIComponent(again.join(';')) === text ? sealed : '';
+}
 
 function decodeCookie(text: string): string {
   try {

@@ -91,8 +91,9 @@ export function createSessions(store: Store, cookies: Cookies, limits: Limits, n
 
 /** Null for a cookie that is not ours, a token nobody knows, a session that has ended, and a person who may no longer sign in. */
 async function loadSession(store: Store, cookies: Cookies, key: string): Promise<Session | null> {
-  const [host = '', sealed = ''] = key.split(' ');
-  const token = cookies.open(sealed);
+  const gap = key.indexOf(' ');
+  const host = key.slice(0, gap);
+  const token = cookies.open(key.slice(gap + 1));
   if (token === null) return null;
   const found = await findSession(store.db, hashToken(token), host);
   if (!found || found.endedAt !== null || !found.person.active) return null;

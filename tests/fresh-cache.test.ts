@@ -33,7 +33,7 @@ test('a value is loaded once for all who ask meanwhile, and is then there at onc
   expect(source.reads()).toBe(1);
 });
 
-test('keys never share a load', async () => {
+test('keys never share a load #80', async () => {
   const source = slowSource();
   const cache = createFreshCache({ load: source.load, max: 10 });
   const asked = ['a', 'b', 'A', 'a '].map(key => cache.get(key));

@@ -57,7 +57,7 @@ test('of several who find no key at the same moment all get the same one', async
   expect(folders.flatMap(folder => readdirSync(folder)).filter(name => name !== 'session.key')).toEqual([]);
 });
 
-test.each(['', 'short', 'A'.repeat(44)])('a file with %j in it is no key, and is left as it is', text => {
+test.each(['', 'short', 'A'.repeat(44)])('a file with %j in it is no key #96, and is left as it is', text => {
   const file = join(mkdtempSync(join(dir, 'bad-')), 'session.key');
   writeFileSync(file, text);
   expect(() => keysIn(join(file, '..'))).toThrow(KeyFault);

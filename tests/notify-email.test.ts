@@ -67,7 +67,7 @@ test.each([
   '@b.example',
   `${'a'.repeat(250)}@b.example`,
   '',
-])('the recipient %j is refused for good and reaches nobody', async to => {
+])('the recipient %j is refused for good and reaches nobody #101', async to => {
   const server = await mailServer();
   await expect(transportTo(server.url).send({ ...email, to })).rejects.toThrow(RefusedForGood);
   expect(server.received).toHaveLength(0);

@@ -92,6 +92,20 @@ export const awkwardTarget: fc.Arbitrary<string> = fc
   })
   .map(parts => `/${parts.join('')}`);
 
+/** Any bytes at all where a path should stand, as Latin-1: with a slash first and without, made of all that is awkward or of anything. */
+export const anyPath: fc.Arbitrary<string> = fc.oneof(
+  { weight: 6, arbitrary: awkwardTarget },
+  { weight: 2, arbitrary: fc.uint8Array({ maxLength: 12 }).map(bytes => `/${Buffer.from(bytes).toString('latin1')}`) },
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 12 }).map(bytes => Buffer.from(bytes).toString('latin1')) },
+  { weight: 1, arbitrary: awkwardTarget.map(target => target.slice(1)) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .uint8Array({ maxLength: 6 })
+      .map(bytes => `/${[...bytes].map(byte => `%${byte.toString(16).padStart(2, '0')}`).join('')}`),
+  },
+);
+
 /** An address a person meant, disguised: some letters escaped once or twice, in capitals or full width, with things put in between. */
 export function disguised(path: string): fc.Arbitrary<string> {
   const disguise = (character: string) =>

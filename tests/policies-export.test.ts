@@ -121,7 +121,22 @@ test('the export is ordinary Casbin CSV of the rules that hold at the instant', 
   expect(toCsv([], noon)).toBe('');
 });
 
-for (const value of ['r:efs, o:7', 'r:efs\np', 'r:efs\r', 'r:"efs"', 'r:(efs', '#r:efs', ' r:efs', 'r:', '']) {
+for (const value of [
+  'r:efs, o:7',
+  'r:efs\np',
+  'r:efs\r',
+  'r:"efs"',
+  'r:(efs',
+  '#r:efs',
+  ' r:efs',
+  'r:',
+  '',
+  '=1+1',
+  '+r:efs',
+  '-r:efs',
+  '@r:efs',
+  '\tr:efs',
+]) {
   test(`a value that would read differently is not written: ${JSON.stringify(value)}`, () => {
     const odd = { ...rule('g, u:42, r:efs, o:7'), v: ['u:42', value, 'o:7'] };
     expect(() => toCsv([odd], noon)).toThrow('the policy model');

@@ -68,6 +68,14 @@ for (const [name, question, outcome, reason, deciding] of cases) {
   });
 }
 
+test('what is remembered of one question answers no other: not for another person, organisation, service or action #79', async () => {
+  const { policies } = policiesOver({ 'o:7': school(), 'o:8': facts(organisationRules('o:8', ['efs']), { [plain]: 'active' }) });
+  for (const order of [cases, cases.toReversed(), cases]) {
+    for (const [name, question, outcome, reason] of order)
+      expect([name, await policies.decide(question)]).toMatchObject([name, { outcome, reason }]);
+  }
+});
+
 test('the second question about an organisation is answered at once', async () => {
   const { policies } = policiesOver({ 'o:7': school() });
   expect(policies.decide(ask(granted))).toBeInstanceOf(Promise);
@@ -182,7 +190,7 @@ const malformed: [string, Rule][] = [
   ['an end is no time', { ...rule('g, u:43, r:efs, o:7'), endsAt: Number.NaN }],
 ];
 for (const [name, odd] of malformed) {
-  test(`all is refused and reported, never a rule left out, when ${name}`, async () => {
+  test(`all is refused and reported, never a rule left out, when ${name} #102`, async () => {
     const { policies, world } = policiesOver({ 'o:7': school([odd]) });
     expect(await policies.decide(ask(granted))).toEqual({ outcome: 'deny', reason: 'rights-not-known', rule: null });
     expect(world.faults).toMatchObject([{ name: 'MalformedRuleFault', message: expect.stringContaining(`rule ${odd.id} `) }]);

@@ -7,7 +7,10 @@ import { createReturnAddresses } from '#gateway/return-address.ts';
 const catalogue = councilCatalogue();
 const returnAddress = createReturnAddresses(catalogue);
 const origins = new Set([catalogue.portal.origin, ...catalogue.sites.map(({ origin }) => origin)]);
-const corpus = JSON.parse(readFileSync(new URL('./attacks/return-addresses.json', import.meta.url), 'utf8')) as string[];
+const corpus = JSON.parse(readFileSync(new URL('./attacks/return-addresses.json', import.meta.url), 'utf8')) as {
+  text: string;
+  why: string;
+}[];
 
 describe('an address to come back to', () => {
   test.each([
@@ -22,7 +25,7 @@ describe('an address to come back to', () => {
     expect(returnAddress(text)).toMatchObject(address);
   });
 
-  test.each(corpus)('%j is refused', text => {
+  test.each(corpus)('$text is refused: $why', ({ text }) => {
     expect(returnAddress(text)).toBeNull();
   });
 
@@ -84,6 +87,8 @@ test('nothing accepted ever leads away, however a browser resolves it', () => {
         expect(address.href).not.toMatch(/[^\x21-\x7e]|\\/);
         for (const base of ['https://portal.hants.gov.uk/sign-in', 'https://evil.example/', 'http://www3.hants.gov.uk/x/y'])
           expect(origins, address.href).toContain(new URL(address.href, base).origin);
+        // What the portal answers with, on a page of its own.
+        expect(origins, address.location).toContain(new URL(address.location, 'https://portal.hants.gov.uk/sign-in').origin);
         // On the portal, and behind a site's origin, the path is what goes into a Location header.
         expect(new URL(address.path, 'https://portal.hants.gov.uk/sign-in').origin, address.path).toBe('https://portal.hants.gov.uk');
         expect(new URL(address.href).hostname).toBe(address.host);

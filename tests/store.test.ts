@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { DataDirFault, lockDataDir } from '#store/data-dir.ts';
 import { openStore } from '#store/database.ts';
+import { isEmailAddress } from '#store/email-address.ts';
 import { foldName, subjectKey } from '#store/names.ts';
 import { asOpeningFault, OpeningFault } from '#store/opening-fault.ts';
 import { addOrganisation } from '#store/organisations.ts';
@@ -36,7 +37,15 @@ test('A24: names are searched without accents, case, apostrophes and hyphens', (
   ]);
 });
 
-test('user IDs are compared without case, width or surrounding space', () => {
+test.each([
+  'a@evil.example@ours.example',
+  'a@@ours.example',
+  '@evil.example@ours.example',
+  'a@ours.example@',
+  '"a@evil.example"@ours.example',
+])('%s is no e-mail address #85', text => expect([isEmailAddress('a@ours.example'), isEmailAddress(text)]).toEqual([true, false]));
+
+test('user IDs are compared without case, width or surrounding space #84', () => {
   expect([' JSmith12 ', 'ＪＳＭＩＴＨ１２'].map(subjectKey)).toEqual(['jsmith12', 'jsmith12']);
 });
 

@@ -37,7 +37,7 @@ onEveryStore('the codes and links', house => {
     expect(await pendingCode(house.store.db, where)).toBeUndefined();
   });
 
-  test('of twenty who type the right code at once, one gets in', async () => {
+  test('of twenty who type the right code at once, one gets in #87', async () => {
     const { where } = await begin();
     const code = await send(where);
     const results = await Promise.all(twenty.map(() => type({ ...where, limits: { ...limits, tries: 100 } }, code)));

@@ -75,7 +75,7 @@ describe('a route', () => {
   });
 });
 
-test('every form does what its rule says, and nothing for anybody else', async () => {
+test('every form does what its rule says #97, and nothing for anybody else', async () => {
   const got: Record<string, string> = {};
   const wanted: Record<string, string> = {};
   for (const route of routes('POST')) {

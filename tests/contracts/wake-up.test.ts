@@ -69,7 +69,7 @@ describe('a wake-up through Redis', () => {
     socket.destroy();
   });
 
-  test('neither throws nor waits without a Redis, and looks again as soon as there is one', async () => {
+  test('neither throws nor waits without a Redis #103, and looks again as soon as there is one', async () => {
     const port = await freePort();
     const faults: string[] = [];
     const wakeUp = later(redisWakeUp(`redis://127.0.0.1:${port}`, fault => faults.push(String(fault))));

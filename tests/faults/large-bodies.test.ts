@@ -98,7 +98,7 @@ test.each([
   expect(growth).toBeLessThan(MOST_GROWTH);
 });
 
-test.each([['with-length'], ['in-chunks']])('300 MB down, %s: every byte arrives, and the gateway keeps none of them', async path => {
+test.each([['with-length'], ['in-chunks']])('300 MB down, %s: every byte arrives, and the gateway keeps none of them #95', async path => {
   const sent = await hashOf(largeBody());
   const growth = await growthDuring(async () => {
     const answer = await ask('GET', `/download-${path}`, {});

@@ -66,6 +66,7 @@ describe('an invitation', () => {
     ['lastName', 'x'.repeat(101), 'The last name must be 100 characters or fewer'],
     ['email', 'ken', 'Enter an email address in the correct format, like name@example.com'],
     ['email', 'a@b.example, c@d.example', 'Enter an email address in the correct format, like name@example.com'],
+    ['email', 'una@evil.example@innovations.example', 'Enter an email address in the correct format, like name@example.com'],
     ['email', 'a@b.example\r\nBcc: c@d.example', 'Enter an email address in the correct format, like name@example.com'],
     ['email', 'office@innovations.example', 'Enter a work email address for one person, not a shared address like office@'],
     ['email', 'James.Howell@innovations.example', 'You cannot register yourself'],

@@ -7,6 +7,8 @@ import { ask, requestBytes, sendRaw } from '#tests/raw-http.ts';
 import { headingOf, hostOf, visit } from '#tests/visits.ts';
 
 const corpus = <Row>(name: string) => JSON.parse(readFileSync(new URL(`../attacks/${name}.json`, import.meta.url), 'utf8')) as Row[];
+/** Each row with its title: of long values by name (`$why`) a title shows the beginning only. */
+const titled = <Row>(name: string, title: (row: Row) => string) => corpus<Row>(name).map(row => [title(row), row] as const);
 type Target = { target: string; why: string };
 
 let app: TestApp;
@@ -26,7 +28,7 @@ afterAll(async () => {
 beforeEach(() => wire.forget());
 
 describe('a path that servers could read in two ways', () => {
-  test.each(corpus<Target>('refused-paths'))('$target: $why', async row => {
+  test.each(titled<Target>('refused-paths', ({ target, why }) => `${target}: ${why}`))('%s', async (_title, row) => {
     const www = hostOf(app, 'www');
     const strangers = await ask(app.port, { target: written(row, 'educationandlearning/governors', www), host: www });
     const granted = await ask(app.port, { target: written(row, 'trailblazer', host), host, headers: [['Cookie', cookie]] });
@@ -36,17 +38,24 @@ describe('a path that servers could read in two ways', () => {
     expect(wire.received()).toBe('');
   });
 
-  test.each(corpus<Target>('same-paths'))('$target is judged like the page itself: $why', async row => {
-    const www = hostOf(app, 'www');
-    const stranger = await ask(app.port, { target: written(row, 'educationandlearning/governors', www), host: www });
-    expect([stranger.status, stranger.header('location')?.startsWith(`${app.portal}/sign-in/site?`)]).toEqual([302, true]);
-    const ungranted = await ask(app.port, { target: written(row, 'efs', host), host, headers: [['Cookie', cookie]] });
-    expect([ungranted.status, headingOf(ungranted.body)]).toEqual([403, 'You do not have access to Education Finance Services (EFS)']);
-    expect(wire.received()).toBe('');
-    const target = written(row, 'trailblazer', host);
-    expect([200, 404]).toContain((await ask(app.port, { target, host, headers: [['Cookie', cookie]] })).status);
-    expect(requestsOn(wire.received()).map(({ line }) => line)).toEqual([`GET ${target} HTTP/1.1`]);
-  });
+  test.each(titled<Target>('same-paths', ({ target, why }) => `${target} is judged like the page itself: ${why}`))(
+    '%s',
+    async (_title, row) => {
+      const www = hostOf(app, 'www');
+      const stranger = await ask(app.port, { target: written(row, 'educationandlearning/governors', www), host: www });
+      expect([stranger.status, stranger.header('location')?.startsWith(`${app.portal}/sign-in/site?`)]).toEqual([302, true]);
+      const ungranted = await ask(app.port, { target: written(row, 'efs', host), host, headers: [['Cookie', cookie]] });
+      expect([ungranted.status, headingOf(ungranted.body)]).toEqual([403, 'You do not have access to Education Finance Services (EFS)']);
+      expect(wire.received()).toBe('');
+      const target = written(row, 'trailblazer', host);
+      const granted = await ask(app.port, { target, host, headers: [['Cookie', cookie]] });
+      expect([200, 404]).toContain(granted.status);
+      // Whatever it is called like, no cache on the way may keep it for the next to ask (web cache deception).
+      expect([stranger, ungranted].map(answer => answer.header('cache-control'))).toEqual(['no-store', 'no-store']);
+      expect(granted.header('cache-control')).toMatch(/^private, no-/);
+      expect(requestsOn(wire.received()).map(({ line }) => line)).toEqual([`GET ${target} HTTP/1.1`]);
+    },
+  );
 
   test.each([
     '/trailblazer/..;/efs/',
@@ -97,16 +106,19 @@ describe('a header that decides elsewhere', () => {
 });
 
 describe('a request that two servers could read in two ways', () => {
-  test.each(corpus<{ why: string; bytes: string; statuses: number[] }>('raw-requests'))('$why', async ({ bytes, statuses }) => {
-    const answer = await sendRaw(app.port, Buffer.from(bytes.replaceAll('{host}', host).replaceAll('{cookie}', cookie), 'latin1'));
-    expect(statuses).toContain(answer.status);
-    expect(answer.text.match(/HTTP\/1\.1 \d{3}/g) ?? []).toHaveLength(answer.status === 0 ? 0 : 1);
-    expect(wire.received()).not.toContain('smuggled');
-    if (!statuses.includes(502)) expect(wire.received()).toBe('');
-    expect((await ask(app.port, { target: '/trailblazer/', host, headers: [['Cookie', cookie]] })).status).toBe(200);
-  });
+  test.each(titled<{ why: string; bytes: string; statuses: number[] }>('raw-requests', ({ why }) => why))(
+    '%s',
+    async (_why, { bytes, statuses }) => {
+      const answer = await sendRaw(app.port, Buffer.from(bytes.replaceAll('{host}', host).replaceAll('{cookie}', cookie), 'latin1'));
+      expect(statuses).toContain(answer.status);
+      expect(answer.text.match(/HTTP\/1\.1 \d{3}/g) ?? []).toHaveLength(answer.status === 0 ? 0 : 1);
+      expect(wire.received()).not.toContain('smuggled');
+      if (!statuses.includes(502)) expect(wire.received()).toBe('');
+      expect((await ask(app.port, { target: '/trailblazer/', host, headers: [['Cookie', cookie]] })).status).toBe(200);
+    },
+  );
 
-  test('more headers than anybody needs, a length hidden behind them, and headers without end (CVE-2026-58044)', async () => {
+  test('more headers than anybody needs, a length hidden behind them, and headers without end #62', async () => {
     const many = Array.from({ length: 110 }, (_, index) => [`X-${index}`, '1'] as [string, string]);
     const hidden: [string, string][] = [...many, ['Content-Length', '60'], ['Cookie', cookie]];
     const answer = await ask(app.port, {
@@ -122,7 +134,7 @@ describe('a request that two servers could read in two ways', () => {
     expect(wire.received()).toBe('');
   });
 
-  test('chunk extensions without end (CVE-2024-22019)', async () => {
+  test('chunk extensions without end #60', async () => {
     const start = requestBytes({
       method: 'POST',
       target: '/trailblazer/contact.htm',

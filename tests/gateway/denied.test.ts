@@ -136,7 +136,7 @@ describe('the page of a refusal says why, and what to do', () => {
 });
 
 describe('a refusal', () => {
-  test('comes with the next request after the change, and goes with it', async () => {
+  test('comes with the next request after the change #77, and goes with it', async () => {
     const who = await idsOf(app, 'BEN155', 'SP3');
     const { browser } = await visit(app, 'BEN155');
     expect((await browser.get(at('/efs/'))).status).toBe(403);

@@ -94,7 +94,7 @@ describe.each(['dispatch', 'http-proxy'])('with the engine %s', engine => {
   });
 
   describe('what the legacy page is told', () => {
-    test('is who is signed in, whatever the client says', async () => {
+    test('is who is signed in, whatever the client says, and where from #46', async () => {
       const claims = [
         'Remote-User',
         'remote_user',
@@ -143,7 +143,19 @@ describe.each(['dispatch', 'http-proxy'])('with the engine %s', engine => {
       expect(wire.received()).not.toMatch(/portal(?:-handoff)?=/);
     });
 
-    test('is the very bytes that were judged', async () => {
+    test('is told to its own server, whatever was asked of another before #29', async () => {
+      for (const round of [1, 2, 3]) {
+        requestsInTrouble = [];
+        wire.forget();
+        expect((await send({ target: `/trailblazer/headers.json?${round}` })).status).toBe(200);
+        expect((await send({ target: '/education/hias/headers.json?1' })).status).toBe(200);
+        expect((await send({ target: '/efs/headers.json?1' })).status).toBe(502);
+        expect(requestsOn(wire.received()).map(({ line }) => line)).toEqual([`GET /trailblazer/headers.json?${round} HTTP/1.1`]);
+        expect(requestsInTrouble).toEqual(['GET headers.json']);
+      }
+    });
+
+    test('is the very bytes that were judged #24', async () => {
       const targets = [
         '/trailblazer/a%20b/%C3%A9(1).htm?q=%2F..%2f&x=[1]|{2}"\'%27&z=%e9&y=a\\b',
         '/TrailBlazer/%7eold/?',
@@ -173,7 +185,7 @@ describe.each(['dispatch', 'http-proxy'])('with the engine %s', engine => {
       ['JSON, even broken', 'application/json', '{"__proto__": 1, "a": }'],
       ['of an unheard-of type', 'application/x-old; version=2', '\x00\x01'],
       ['empty', 'application/x-www-form-urlencoded', ''],
-    ])('a form %s, byte by byte', async (_kind, type, body) => {
+    ])('a form %s, byte by byte #94', async (_kind, type, body) => {
       const answer = await send(form(type, body));
       expect(answer.status).toBe(200);
       const [head, ...rest] = wire.received().split('\r\n\r\n');

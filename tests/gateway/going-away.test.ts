@@ -88,7 +88,10 @@ test.each([
 });
 
 test('whoever leaves with a second question behind the first gives both connections back', async () => {
-  const [first, second] = [get('never'), get('never')].map(request => ({ ...request, headers: [...request.headers!, ['Connection', 'keep-alive']] as const }));
+  const [first, second] = [get('never'), get('never')].map(request => ({
+    ...request,
+    headers: [...request.headers!, ['Connection', 'keep-alive']] as const,
+  }));
   const socket = createConnection(app.port, '127.0.0.1', () => socket.write(Buffer.concat([requestBytes(first!), requestBytes(second!)])));
   socket.on('error', () => {}).resume();
   await expect.poll(() => asked.length).toBe(CONNECTIONS);
@@ -99,7 +102,9 @@ test('whoever leaves with a second question behind the first gives both connecti
 test('whoever asks for many things before taking the first answer is not listened to', async () => {
   const request = requestBytes({ ...get('never'), host: 'elsewhere.example', headers: [['Connection', 'keep-alive']] });
   const slow = requestBytes({ ...get('never'), headers: [...get('never').headers!, ['Connection', 'keep-alive']] });
-  const socket = createConnection(app.port, '127.0.0.1', () => socket.write(Buffer.concat([slow, ...Array.from({ length: 9 }, () => request)])));
+  const socket = createConnection(app.port, '127.0.0.1', () =>
+    socket.write(Buffer.concat([slow, ...Array.from({ length: 9 }, () => request)])),
+  );
   socket.on('error', () => {}).resume();
   await new Promise(resolve => socket.once('close', resolve));
   await isServed();

@@ -36,7 +36,7 @@ const isSignedIn = async (cookie: string, name: SiteName = 'www3', target = '/tr
   (await ask(app.port, { target, host: hostOf(app, name), headers: [['Cookie', cookie]] })).status === 200;
 
 describe('a code from the portal', () => {
-  test('makes a session on the site’s own host, and leads to the very address', async () => {
+  test('makes a session on the site’s own host, leads to the very address, and is all that an address holds #70', async () => {
     const browser = await app.signIn('WENDY166');
     const done = await step(browser, await codeFor(browser, at('/trailblazer/news.htm?a=%2F&b=1')));
     expect([done.status, leadsTo(done), done.headers['cache-control']]).toEqual([303, at('/trailblazer/news.htm?a=%2F&b=1'), 'no-store']);

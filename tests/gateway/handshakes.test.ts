@@ -6,6 +6,7 @@ import { startRawServer, withUpstreams } from '#tests/legacy-wire.ts';
 import { ask, type RawRequest, requestBytes, upgrade } from '#tests/raw-http.ts';
 import { changeRights, idsOf, visit } from '#tests/visits.ts';
 
+const REFUSED = 'HTTP/1.1 426 Upgrade Required\r\nContent-Length: 3\r\n\r\nno!';
 const AGREED = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n';
 const PAGE = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell';
 
@@ -23,7 +24,7 @@ beforeAll(async () => {
     heads.push(head);
     const isHandshake = /^upgrade:/im.test(head);
     if (isHandshake) far.push(socket);
-    if (!path.endsWith('/slow')) socket.write(isHandshake ? AGREED : PAGE);
+    if (!path.endsWith('/slow')) socket.write(path.endsWith('/refused') ? REFUSED : isHandshake ? AGREED : PAGE);
   });
   app = await startApp({ change: deps => withUpstreams(deps, ({ service }) => (service === 'hias' ? legacy.origin : null)) });
   app.app.server.on('connection', socket => near.set(socket.remotePort, socket));
@@ -59,6 +60,16 @@ test.each([
   expect(heads).toHaveLength(1);
   expect(heads[0]).not.toMatch(/^upgrade:/im);
   expect(heads[0]?.split('\r\n\r\n')[1] ?? '').toContain(body);
+});
+
+test('what is sent behind one reaches the legacy server only once it has agreed #34', async () => {
+  const smuggled = requestBytes({ target: '/education/hias/smuggled', host });
+  heads = [];
+  const { answer, closed } = await upgrade(app.port, handshake('refused', { body: smuggled }));
+  await closed;
+  expect([answer.status, answer.body]).toEqual([426, 'no!']);
+  expect(heads).toEqual([expect.stringMatching(/^GET \/education\/hias\/refused HTTP\/1\.1\r\n/)]);
+  expect(heads[0]).not.toContain('smuggled');
 });
 
 test('a refused one is forgotten with everything the client sent behind it', async () => {

@@ -106,7 +106,7 @@ test('the guide’s bookmark on the main site leads to the sign-in page, in any 
 
 describe('what is not in the catalogue', () => {
   test.each(['/', '/x', '/efsx', '/education', '/education/hias.html', '/ictinschools', '/.portal', '/.portal/x', '/sign-in', '/assets/x'])(
-    '%s on a site without an open rest is not found, and reaches nothing',
+    '%s on a site without an open rest is not found #98, and reaches nothing',
     async path => {
       const page = await granted.get(`http://${hostOf(app, 'www3')}${path}`, { follow: false });
       expect([page.status, headingOf(page.body)]).toEqual([404, 'Page not found']);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Catalogue } from '#config/catalogue.ts';
 import { type Browser, startApp, type TestApp } from '#tests/app.ts';
 import { ask, type RawAnswer } from '#tests/raw-http.ts';
+import { secured } from '#tests/secured.ts';
 import { cookiesOf, headingOf, hostOf, idsOf, type SiteName, visit } from '#tests/visits.ts';
 
 const MINUTE = 60_000;
@@ -38,7 +38,7 @@ const signOut = async (browser: Browser) =>
   browser.submit(`${app.portal}/sign-out`, await browser.get(`${app.portal}/organisation`), {}, { follow: false });
 
 describe('a session', () => {
-  test('ends on every host with sign-out, for copied cookies too', async () => {
+  test('ends on every host with sign-out #75, for copied cookies too #74', async () => {
     const { browser, cookies } = await everywhere();
     const other = await everywhere();
     expect(await alive(cookies)).toEqual(['www3', 'intranet', 'portal']);
@@ -83,7 +83,7 @@ describe('a session', () => {
     expect(await alive(cookies)).toEqual([]);
   });
 
-  test('is a new one at every sign-in, and the browser’s older one ends (no fixation)', async () => {
+  test('is a new one at every sign-in, and the browser’s older one ends #71', async () => {
     const { browser, cookies } = await everywhere();
     const attacker = await app.signIn('KEN144');
     const planted = cookiesOf(attacker, 'portal');
@@ -155,7 +155,7 @@ describe('a cookie', () => {
     ['cut short', (own: string) => own.slice(0, -9)],
     ['changed in one place', (own: string) => own.replace(/=(.{20})./, (_all, kept) => `=${kept}${own[28] === 'A' ? 'B' : 'A'}`)],
     ['empty', () => 'portal='],
-    ['with a malformed escape', () => 'portal=%zz%'],
+    ['with a malformed escape #76', () => 'portal=%zz%'],
     ['with a zero byte', () => 'portal=%00'],
     ['very long', () => `portal=${'A'.repeat(12_000)}`],
     ['of another purpose', (_own: string, all: string) => `portal=${/portal-handoff=([^;]+)/.exec(all)?.[1]}`],
@@ -167,16 +167,6 @@ describe('a cookie', () => {
     expect(await statusAt('www3', own)).toBe(200);
   });
 });
-
-/** The same catalogue at https addresses, as behind a proxy that ends TLS. */
-function secured(catalogue: Catalogue, port: number): Catalogue {
-  const move = <T>(value: T): T =>
-    JSON.parse(
-      JSON.stringify(value).replaceAll(new RegExp(`http://([a-z0-9]+)\\.hants\\.localhost:${port}`, 'g'), 'https://$1.hants.localhost'),
-    );
-  const sites = catalogue.sites.map(site => ({ ...move({ ...site, bookmarks: [] }), bookmarks: site.bookmarks }));
-  return { ...move({ ...catalogue, sites: [] }), sites, upstreams: catalogue.upstreams };
-}
 
 describe('over https, behind a trusted proxy', () => {
   let secure: TestApp;
@@ -284,7 +274,7 @@ describe('over https, behind a trusted proxy', () => {
 });
 
 describe('over https, without a trusted proxy', () => {
-  test('nobody’s word is taken for the scheme, the host or the address', async () => {
+  test('nobody’s word is taken for the scheme #45, the host #40 or the address', async () => {
     const bare = await startApp({ change: deps => ({ ...deps, catalogue: secured(deps.catalogue, deps.settings.port) }) });
     const claims: [string, string][] = [
       ['X-Forwarded-Proto', 'https'],

@@ -12,7 +12,7 @@ let app: TestApp;
 const checked: string[] = [];
 beforeAll(async () => {
   app = await startApp({
-    env: { SIGN_IN_TRIES: '4', SIGN_IN_WAIT_MINUTES: '20', SIGN_IN_ADDRESS_TRIES: '6', TRUSTED_PROXIES: '127.0.0.1' },
+    env: { SIGN_IN_TRIES: '4', SIGN_IN_WAIT_MINUTES: '20', SIGN_IN_ADDRESS_TRIES: '6', TRUSTED_PROXIES: '127.0.0.1', LOG_LEVEL: 'trace' },
     change: deps => ({
       ...deps,
       directory: {
@@ -108,7 +108,7 @@ describe('signing in', () => {
     ['/sign-out', '/'],
     ['/help#x', '/help'],
     ['/organisation?return=%2F', '/organisation?return=%2F'],
-  ])('with %s to come back to leads to %s', async (to, place) => {
+  ])('with %s to come back to leads to %s #67', async (to, place) => {
     expect((await tryToSignIn({ ...right, return: to })).headers.location).toBe(place);
     const signedIn = await app.signIn('BEN155');
     const asked = await signedIn.get(url(`/sign-in?${new URLSearchParams({ return: to })}`), { follow: false });
@@ -127,17 +127,20 @@ describe('too many wrong passwords', () => {
     ['an account', 'OLLIE199', 'ollie199'],
     ['an invented name', 'NOBODY7', ' Nobody7'],
     ['an invented address', 'nobody@void.example', 'NOBODY@void.example'],
-  ])('for %s: refused before anything is checked, in its own words, for as long as is set', async (_what, name, alike) => {
-    for (let tries = 0; tries < 4; tries++)
-      expect(errorOf(await tryToSignIn({ user_id: tries % 2 ? name : alike, password: 'x' }))).toContain(WRONG);
-    checked.length = 0;
-    for (const user_id of [name, alike]) expect(errorOf(await tryToSignIn({ user_id, password: 'marble-ferry-199' }))).toBe(THROTTLED);
-    expect(checked).toEqual([]);
-    app.clock.now += 20 * 60_000 + 1;
-    const password = name === 'OLLIE199' ? 'marble-ferry-199' : 'x';
-    const answer = await tryToSignIn({ user_id: name, password });
-    expect([answer.status, errorOf(answer).slice(0, WRONG.length)]).toEqual(name === 'OLLIE199' ? [303, ''] : [422, WRONG]);
-  });
+  ])(
+    'for %s: refused before anything is checked #83, however it is spelled #82, in its own words, for as long as is set',
+    async (_what, name, alike) => {
+      for (let tries = 0; tries < 4; tries++)
+        expect(errorOf(await tryToSignIn({ user_id: tries % 2 ? name : alike, password: 'x' }))).toContain(WRONG);
+      checked.length = 0;
+      for (const user_id of [name, alike]) expect(errorOf(await tryToSignIn({ user_id, password: 'marble-ferry-199' }))).toBe(THROTTLED);
+      expect(checked).toEqual([]);
+      app.clock.now += 20 * 60_000 + 1;
+      const password = name === 'OLLIE199' ? 'marble-ferry-199' : 'x';
+      const answer = await tryToSignIn({ user_id: name, password });
+      expect([answer.status, errorOf(answer).slice(0, WRONG.length)]).toEqual(name === 'OLLIE199' ? [303, ''] : [422, WRONG]);
+    },
+  );
 
   test('are counted though they come at once: a burst gets no more tries', async () => {
     const browser = app.browser();
@@ -214,7 +217,7 @@ describe('a form', () => {
     expect(await change(browser, { _csrf }, { ...said, ...(origin ? { origin } : {}) })).toBe(403);
   });
 
-  test('without the token, or with any other, is refused', async () => {
+  test('without the token, or with any other, is refused #73', async () => {
     const browser = await signedIn();
     const own = tokenOf(await browser.get(url('/organisation')));
     const foreign = tokenOf(await (await app.signIn('BEN155')).get(url('/organisation')));
@@ -234,7 +237,7 @@ describe('a form', () => {
     expect(await change(browser, { _csrf: own })).toBe(303);
   });
 
-  test('drawn before sign-in is worth nothing after it, nor after signing out; one of the session nothing after that', async () => {
+  test('drawn before sign-in is worth nothing after it #72, nor after signing out; one of the session nothing after that', async () => {
     const browser = app.browser();
     const before = await browser.get(url('/sign-in'));
     const page = await browser.submit(url('/sign-in'), before, { user_id: 'BEN155', password: 'walnut-ladder-155' });
@@ -276,7 +279,7 @@ describe('a form', () => {
     ['application/json', () => '{"__proto__":{"_csrf":"x"}}', [400]],
     ['application/json', () => '{', [400]],
     ['application/x-www-form-urlencoded', () => `a=${'x'.repeat(70_000)}`, [413]],
-  ])('of type %s is answered, never followed blindly', async (type, body, statuses) => {
+  ])('of type %s is answered, never followed blindly #90', async (type, body, statuses) => {
     const browser = app.browser();
     const token = tokenOf(await browser.get(url('/sign-in')));
     const answer = await browser.get(url('/sign-in'), {
@@ -290,7 +293,7 @@ describe('a form', () => {
   });
 });
 
-test('no password, cookie, token or query string stands in the log', async () => {
+test('no password, cookie, token or query string stands in the log, however much is logged #105', async () => {
   const { cookie } = await visit(app, 'WENDY166');
   await ask(app.port, {
     target: '/efs/?password=in-a-query',

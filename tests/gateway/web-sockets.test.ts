@@ -97,11 +97,11 @@ describe('a WebSocket', () => {
   test.each([
     ['without a session', () => as([], 'portal=x'), 401],
     ['without the grant', async () => as([], (await visit(app, 'KEN144')).cookie), 403],
-    ['from a foreign page', () => as([['Origin', 'https://evil.example']]), 403],
+    ['from a foreign page #33', () => as([['Origin', 'https://evil.example']]), 403],
     ['from a neighbour', () => as([['Origin', `http://${hostOf(app, 'portal')}`]]), 403],
     ['from an opaque page', () => as([['Origin', 'null']]), 403],
-    ['to an odd path', () => ({ ...as(), target: '/trailblazer/../efs/echo' }), 400],
-    ['to a path with a hash', () => ({ ...as(), target: '/trailblazer/echo#x' }), 400],
+    ['to an odd path #31', () => ({ ...as(), target: '/trailblazer/../efs/echo' }), 400],
+    ['to a path with a hash #32', () => ({ ...as(), target: '/trailblazer/echo#x' }), 400],
     ['to an old login', () => ({ ...as(), target: '/trailblazer-login' }), 302],
     ['to no page', () => ({ ...as(), target: '/nothing' }), 404],
     ['to an unknown host', () => ({ ...as(), host: 'evil.example' }), 421],
@@ -124,7 +124,7 @@ describe('a WebSocket', () => {
     ['h2c', 'close, Upgrade, HTTP2-Settings'],
     ['websocket, h2c', 'close, Upgrade'],
     ['TLS/1.0', 'close, Upgrade'],
-  ])('an offer of %s is not taken up, and never passed on (RFC 9110 §7.8)', async (offer, connection) => {
+  ])('an offer of %s is not taken up, and never passed on #35', async (offer, connection) => {
     const answer = await send({
       target: '/trailblazer/headers.json',
       headers: [
@@ -227,7 +227,7 @@ describe('a WebSocket', () => {
     await expect.poll(() => chat.clients.size).toBe(0);
   });
 
-  test('asked for behind an answer still on its way, or reset while judged, harms nobody (CVE-2026-130647)', async () => {
+  test('asked for behind an answer still on its way, or reset while judged, harms nobody #32', async () => {
     const slow = requestBytes({
       target: '/education/hias/never',
       host,
