@@ -3,8 +3,10 @@ import type { Catalogue } from '#config/catalogue.ts';
 import type { Settings } from '#config/settings.ts';
 import type { Store } from '#store/database.ts';
 import type { Feed } from '#store/feed.ts';
+import type { Counts } from './counts.ts';
 import type { Keys } from './keys.ts';
 import type { Directory } from './sign-in/credentials.ts';
+import type { Hashing } from './sign-in/hashing.ts';
 
 /** What the gateway stands on; `main.ts` opens it, tests bring their own. */
 export type AppDeps = {
@@ -24,3 +26,6 @@ export type AppDeps = {
   /** Path of the page that shows the demo's e-mails and texts, which every page of the portal then names. */
   demoOutbox?: string;
 };
+
+/** What belongs to the process and goes on when another catalogue is served. */
+export type Lasting = { counts: Counts; hashing: Hashing };

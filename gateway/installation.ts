@@ -5,11 +5,11 @@ import { lockDataDir } from '#store/data-dir.ts';
 import { openStore, type Store, type StoreOptions } from '#store/database.ts';
 import { type Feed, startFeed } from '#store/feed.ts';
 import { rememberValue } from '#store/installation.ts';
-import { inProcessWakeUp, redisWakeUp } from '#store/wake-up.ts';
+import { inProcessWakeUp, redisWakeUp, type WakeUp } from '#store/wake-up.ts';
 import { type Keys, loadKeys } from './keys.ts';
 
 /** What an installation keeps: its data folder for itself, its store, its change feed and its keys. */
-export type Installation = { store: Store; feed: Feed; keys: Keys; close(): Promise<void> };
+export type Installation = { store: Store; feed: Feed; keys: Keys; wakeUp: WakeUp; close(): Promise<void> };
 export type InstallationKind = 'demo' | 'real';
 
 export class InstallationFault extends OperatorFault {
@@ -37,6 +37,7 @@ export async function openInstallation(settings: Settings, { kind, onError }: Op
     store,
     feed,
     keys,
+    wakeUp,
     async close() {
       await feed?.close();
       await wakeUp.close();

@@ -1,5 +1,4 @@
 import closeWithGrace from 'close-with-grace';
-import { readCatalogue } from '#config/catalogue-file.ts';
 import { OperatorFault } from '#config/operator-fault.ts';
 import { readSettings, type Settings } from '#config/settings.ts';
 import { smtpTransport } from '#notify/email.ts';
@@ -7,13 +6,18 @@ import { letterheadOf } from '#notify/letter.ts';
 import { twilioTransport } from '#notify/text.ts';
 import { startWorker, type Worker } from '#notify/worker.ts';
 import { startTimedWork } from '#store/jobs.ts';
-import { buildApp } from './app.ts';
 import { openInstallation } from './installation.ts';
+import { openOperations } from './observing.ts';
+import { fixedCatalogue, followCatalogue, openCatalogue } from './reload.ts';
+import { startServing } from './serving.ts';
 import { createHashing } from './sign-in/hashing.ts';
+import { refuseVanished } from './vanished.ts';
 
 /** The only file that reads the process, opens connections and listens. */
 const now = Date.now;
 const OUTBOX_EVERY_MS = 5_000;
+// For everything that is to be put away once the last answer has been given.
+const PUTTING_AWAY_MS = 10_000;
 
 try {
   await start(readSettings(process.env));
@@ -23,37 +27,53 @@ try {
 }
 
 async function start(settings: Settings): Promise<void> {
-  const { demo, catalogue } = await whatToServe(settings);
+  const { demo, file, began } = await whatToServe(settings);
   let report = (error: unknown) => console.error(error);
   const installation = await openInstallation(settings, { kind: demo ? 'demo' : 'real', onError: error => report(error) });
   const { store, feed, keys } = installation;
-  const settled = await demo?.settle(store, createHashing());
+  if (file !== null) await refuseVanished(store.db, began.catalogue, file);
+  const hashing = createHashing();
+  const settled = await demo?.settle(store, hashing);
 
   let worker: Worker | null = null;
   const deliverSoon = () => void worker?.deliverNow();
   const directory = demo?.directory ?? null;
-  const app = await buildApp({ settings, catalogue, store, feed, keys, directory, deliverSoon, now, ...settled?.pages });
-  report = error => app.log.error({ err: error }, 'background work failed');
+  const { catalogue } = began;
+  const serving = await startServing({ settings, catalogue, store, feed, keys, directory, deliverSoon, now, ...settled?.pages }, hashing);
+  const { log } = serving;
+  report = error => log.error({ err: error }, 'background work failed');
   const transports = settled?.transports ?? realTransports(settings);
-  const letterhead = letterheadOf(catalogue, settings.wording);
-  worker = startWorker({ store, transports, letterhead, sealKeys: keys.unseal, now, everyMs: OUTBOX_EVERY_MS, log: app.log });
+  const letterhead = () => letterheadOf(serving.present().parts.catalogue, settings.wording);
+  worker = startWorker({ store, transports, letterhead, sealKeys: keys.unseal, now, everyMs: OUTBOX_EVERY_MS, log });
   const timedWork = startTimedWork(store, { now, longestSessionMs: settings.absoluteHours * 3_600_000, onError: report });
-  const running = [app, worker, timedWork, installation, ...(demo ? [demo] : [])];
-  closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
-    if (err) app.log.error({ err }, 'stopping after an unexpected failure');
+  const take = async (next: typeof catalogue) => {
+    if (file !== null) await refuseVanished(store.db, next, file);
+    await serving.serve(next);
+  };
+  const reloading = file === null ? fixedCatalogue(began, now) : followCatalogue({ file, began, take, now, log });
+  const operations = await openOperations({ settings, installation, serving, reloading, now });
+
+  const running = [reloading, serving, worker, timedWork, installation, ...(demo ? [demo] : []), operations];
+  const delay = settings.drainSeconds * 1000 + PUTTING_AWAY_MS;
+  // A terminal that is closed ends the demo; whoever has a catalogue means by it: read it again.
+  closeWithGrace({ delay, logger: false, skip: file === null ? [] : ['SIGHUP'] }, async ({ err }) => {
+    if (err) log.error({ err }, 'stopping after an unexpected failure');
+    operations.drain();
     for (const one of running) await one.close();
   });
+  if (file !== null) process.on('SIGHUP', () => void reloading.reload());
 
-  await app.listen({ port: settings.port, host: settings.host });
+  await serving.listen({ port: settings.port, host: settings.host });
   console.log(demo ? demo.welcome : `The Services Portal is ready for ${catalogue.portal.origin}/`);
 }
 
 /** The catalogue of the settings; without one the demo, whose code is loaded only then. */
 async function whatToServe(settings: Settings) {
-  if (settings.catalogue !== null) return { demo: null, catalogue: readCatalogue(settings.catalogue) };
+  const file = settings.catalogue;
+  if (file !== null) return { demo: null, file, began: openCatalogue(file) };
   const { prepareDemo } = await import('./demo.ts');
   const demo = await prepareDemo(settings, now);
-  return { demo, catalogue: demo.catalogue };
+  return { demo, file, began: { catalogue: demo.catalogue, checksum: 'demo' } };
 }
 
 function realTransports({ smtpUrl, mailFrom, twilio }: Settings) {
@@ -65,7 +85,8 @@ function sentenceOf(error: unknown): string {
   if (error instanceof OperatorFault) return error.message;
   if (!(error instanceof Error)) return String(error);
   const { code, port } = error as NodeJS.ErrnoException & { port?: number };
-  if (code === 'EADDRINUSE') return `Port ${port} is already in use: stop the other program, or set PORT to another number.`;
-  if (code === 'EACCES' && port !== undefined) return `This user may not listen on port ${port}: set PORT to a number above 1023.`;
+  const setting = String(port) === process.env.OPERATIONS_PORT?.trim() ? 'OPERATIONS_PORT' : 'PORT';
+  if (code === 'EADDRINUSE') return `Port ${port} is already in use: stop the other program, or set ${setting} to another number.`;
+  if (code === 'EACCES' && port !== undefined) return `This user may not listen on port ${port}: set ${setting} to a number above 1023.`;
   return error.stack ?? error.message;
 }

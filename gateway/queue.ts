@@ -9,6 +9,7 @@ export type Queue = {
   leave(guest: Guest): void;
   /** Those who came before that instant and still wait are told that they wait in vain. */
   giveUpBefore(instant: number): void;
+  sizes(): { inside: number; waiting: number };
 };
 
 export type Guest = {
@@ -63,6 +64,7 @@ export function createQueue(connections: number, now: () => number): Queue {
         guest.giveUp();
       }
     },
+    sizes: () => ({ inside: inside.guests().size, waiting: waiting.guests().size }),
   };
 }
 

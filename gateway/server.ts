@@ -14,9 +14,11 @@ export type ServerDeps = {
 };
 
 const MOST_HEADERS = 100;
-const LAST_WORDS_MS = 5_000;
 
-/** The bare server: what holds for every request before anybody asks whose it is. */
+/** How Node is to read requests: for the server that listens (`serving.ts`) as for the one that Fastify makes for itself. */
+export const readingRules = { shouldUpgradeCallback: isWebSocketHandshake };
+
+/** The bare app: what holds for every request before anybody asks whose it is. Another server listens for it. */
 export function createServer({ settings, sites, log }: ServerDeps): FastifyInstance {
   const app: FastifyInstance = fastify({
     logger: { level: settings.logLevel, ...(log ? { stream: log } : {}), serializers: { req: withoutQuery } },
@@ -27,8 +29,7 @@ export function createServer({ settings, sites, log }: ServerDeps): FastifyInsta
     frameworkErrors: (error, request, reply) => app.errorHandler(error, request, reply),
     // Only a named proxy may say who the client is and that it came by https (CVE-2026-3635, CVE-2026-40575).
     trustProxy: settings.trustedProxies.length > 0 ? settings.trustedProxies : false,
-    forceCloseConnections: 'idle',
-    http: { shouldUpgradeCallback: isWebSocketHandshake },
+    http: readingRules,
     routerOptions: { maxParamLength: 200, constraints: { place: placeConstraint(sites) } },
   });
   // Node ignores headers past this number, a Content-Length among them (CVE-2026-58044): take all, and refuse too many ourselves.
@@ -38,8 +39,6 @@ export function createServer({ settings, sites, log }: ServerDeps): FastifyInsta
     response.shouldKeepAlive = false;
     app.routing(request, response);
   });
-  // Answers under way may end; whoever is still asking by then is not waited for.
-  app.addHook('preClose', async () => void setTimeout(() => app.server.closeAllConnections(), LAST_WORDS_MS).unref());
   for (const name of ['site', 'page', 'signedIn', 'visitor', 'formSecret']) app.decorateRequest(name, null);
   app.decorateRequest('csrf', '');
   return app;

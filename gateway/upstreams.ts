@@ -23,12 +23,14 @@ export type Upstream = {
   silenceMs: number;
   /** Why it should not be asked now, so that nobody waits in vain; null when it may be. */
   refusal(): ProblemCode | null;
+  /** Whether it has answered of late; asked by those who only look. */
+  well(): boolean;
   answered(): void;
   /** It could not be reached, or said nothing in time. */
   failed(): void;
 };
 
-export type Upstreams = { of(origin: string): Upstream; close(): Promise<void> };
+export type Upstreams = { of(origin: string): Upstream; all(): readonly Upstream[]; close(): Promise<void> };
 
 type Limits = Settings['upstream'];
 
@@ -50,6 +52,7 @@ export function createUpstreams(rules: Catalogue['upstreams'], limits: Limits, n
       upstreams.set(origin, made);
       return made;
     },
+    all: () => [...upstreams.values()],
     async close() {
       clearInterval(sweep);
       await Promise.all([...upstreams.values()].map(({ pool }) => pool.destroy()));
@@ -76,6 +79,7 @@ function createUpstream(origin: string, rules: UpstreamRules | null, usual: Limi
     longestWaitMs: (limits.connectSeconds + limits.headersSeconds) * 1000,
     silenceMs: limits.bodySeconds * 1000,
     refusal: () => (breaker.refuses() ? 'upstream-unreachable' : null),
+    well: breaker.closed,
     answered: breaker.answered,
     failed: breaker.failed,
   };
@@ -107,6 +111,7 @@ function createBreaker(now: () => number) {
       failures += 1;
       if (failures >= FAILURES_TO_OPEN) openUntil = now() + OPEN_MS;
     },
+    closed: () => failures < FAILURES_TO_OPEN,
     refuses: () => {
       if (failures < FAILURES_TO_OPEN) return false;
       if (now() < openUntil) return true;

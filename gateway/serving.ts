@@ -1,0 +1,115 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
+import type { Catalogue } from '#config/catalogue.ts';
+import { type Built, buildApp } from './app.ts';
+import { splitTarget } from './canonical-path.ts';
+import { createCounts } from './counts.ts';
+import type { AppDeps, Lasting } from './deps.ts';
+import type { Parts } from './parts.ts';
+import { readingRules } from './server.ts';
+import { createHashing } from './sign-in/hashing.ts';
+
+/**
+ * The server that listens for as long as the process lives. What it serves, an app built for one catalogue, may change between two
+ * requests: each is handed to the app that is the present one when it comes, and stays with it to its end.
+ */
+export type Serving = Lasting & {
+  log: FastifyBaseLogger;
+  listen(where: { port: number; host: string }): Promise<void>;
+  /** Serves another catalogue from the next request on. Rejects, and changes nothing, if it cannot be served. */
+  serve(catalogue: Catalogue): Promise<void>;
+  /** The server that listens. */
+  server: Server;
+  /** What serves now. */
+  present(): Built;
+  /** Takes no new connections, gives the answers under way their time, and ends. */
+  close(): Promise<void>;
+};
+
+// Longer than any question to the store takes: by then whoever came before the change is judged, and known to its upstream.
+const JUDGED_BY_NOW_MS = 15_000;
+const LOOK_EVERY_MS = 100;
+
+export async function startServing(deps: AppDeps, hashing = createHashing()): Promise<Serving> {
+  const lasting: Lasting = { counts: createCounts(), hashing };
+  const build = (catalogue: Catalogue) => buildApp({ ...deps, ...lasting, catalogue });
+  let present = await build(deps.catalogue);
+  const past = new Set<Built>();
+  let draining = false;
+
+  const server = createServerLike(present.app.server);
+  server.on('request', (request, response) => {
+    if (draining) response.shouldKeepAlive = false;
+    present.app.routing(request, response);
+  });
+  for (const event of ['checkContinue', 'upgrade', 'clientError'] as const)
+    server.on(event, (...told: unknown[]) => present.app.server.emit(event, ...told));
+
+  async function retire(old: Built): Promise<void> {
+    past.add(old);
+    const since = performance.now();
+    while (past.has(old) && (performance.now() - since < JUDGED_BY_NOW_MS || isForwarding(old.parts)))
+      await new Promise(resolve => setTimeout(resolve, LOOK_EVERY_MS).unref());
+    if (past.delete(old)) await old.app.close();
+  }
+
+  return {
+    ...lasting,
+    log: present.app.log,
+    async listen({ port, host }) {
+      server.listen(port, host);
+      await once(server, 'listening');
+    },
+    async serve(catalogue) {
+      const next = await build(catalogue);
+      const old = present;
+      present = next;
+      old.parts.live.moveTo(next.parts.live, request => findAgain(next.parts, request));
+      next.parts.live.review();
+      retire(old).catch(error => next.app.log.error({ err: error }, 'a catalogue that is gone could not be put away'));
+    },
+    server,
+    present: () => present,
+    async close() {
+      draining = true;
+      present.parts.live.close();
+      await drain(server, deps.settings.drainSeconds * 1000);
+      const apps = [...past, present].map(({ app }) => app);
+      past.clear();
+      await Promise.all(apps.map(app => app.close()));
+    },
+  };
+}
+
+/** A server with the limits that Fastify gave its own. */
+function createServerLike({ keepAliveTimeout, requestTimeout, headersTimeout, timeout, maxHeadersCount }: Server): Server {
+  return Object.assign(createServer(readingRules), { keepAliveTimeout, requestTimeout, headersTimeout, timeout, maxHeadersCount });
+}
+
+/** An open connection goes on under another catalogue if its address still leads to the same legacy server. */
+function findAgain({ sites }: Parts, request: FastifyRequest): boolean {
+  const place = sites.place(request.headers.host);
+  if (place.kind !== 'site') return false;
+  const found = sites.find(place.site, splitTarget(request.url).path);
+  if (!('page' in found) || found.page.upstream !== request.page?.upstream) return false;
+  request.site = place.site;
+  request.page = found.page;
+  return true;
+}
+
+const isForwarding = ({ upstreams }: Parts): boolean =>
+  upstreams.all().some(({ pool, queue }) => pool.stats.size > 0 || queue.sizes().waiting > 0);
+
+/** Resolves when every connection has ended: by itself once it is idle, or by us when the time is over. */
+async function drain(server: Server, patienceMs: number): Promise<void> {
+  if (!server.listening) return;
+  const closed = once(server, 'close');
+  server.close();
+  // Node looks for idle connections once, at the beginning.
+  const look = setInterval(() => server.closeIdleConnections(), LOOK_EVERY_MS);
+  const end = setTimeout(() => server.closeAllConnections(), patienceMs);
+  await closed;
+  clearInterval(look);
+  clearTimeout(end);
+}
