@@ -8,7 +8,7 @@ export default defineConfig({
     projects: [
       // Loading the code anew for each file would take longer than running them.
       { test: { name: 'fast', include: ['tests/*.test.ts'], testTimeout: 15_000, isolate: false } },
-      { test: { name: 'gateway', include: ['tests/gateway/*.test.ts'], testTimeout: 15_000, isolate: false } },
+      { test: { name: 'gateway', include: ['tests/gateway/*.test.ts'], testTimeout: 15_000, hookTimeout: 60_000, isolate: false } },
       {
         test: {
           name: 'whole',

@@ -33,7 +33,7 @@ function sendProblem(
 ): FastifyReply {
   const { status, title, lines, retryAfterSeconds }: Problem = problems[code];
   const reference = request.id;
-  request.log.info({ problem: code, status }, 'request not served');
+  request.log.info({ req: request, problem: code, status }, 'request not served');
   reply.code(status).header('cache-control', 'no-store');
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
   if (wantsJson(request.headers) && !isHtmx(request.headers)) return reply.send({ error: code, message: lines[0], reference });
@@ -50,7 +50,9 @@ function sendSignInNeeded(request: FastifyRequest, reply: FastifyReply, signInAd
 async function sendDenied(deps: AnswersDeps, request: FastifyRequest, reply: FastifyReply, refusal: Refusal): Promise<FastifyReply> {
   const { decision, page, session } = refusal;
   if (decision.reason === 'rights-not-known') return sendProblem(deps, request, reply, 'rights-not-known', null);
-  request.log.info({ reason: decision.reason, service: page.service, person: session.person.id }, 'access refused');
+  const { person, organisation } = session;
+  const who = { person: person.id, organisation: organisation?.id ?? null };
+  request.log.info({ req: request, reason: decision.reason, service: page.service, ...who }, 'access refused');
   reply.code(403).header('cache-control', 'no-store');
   if (wantsJson(request.headers))
     return reply.send({ error: 'access-refused', message: 'You do not have access to this page.', reference: request.id });

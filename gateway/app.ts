@@ -24,6 +24,7 @@ export async function buildApp(deps: AppDeps & Lasting): Promise<Built> {
 
   app.addHook('onResponse', (request, reply, next) => {
     deps.counts.answered(request.site?.host ?? '', request.page, reply.raw.statusCode);
+    deps.accessLog?.note(request, reply);
     next();
   });
   // Whatever it is for: it is one request with one meaning, for a host we answer for, and came by https.

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { OperatorFault } from '#config/operator-fault.ts';
 import type { Settings } from '#config/settings.ts';
+import { appendedIn, type Entry } from '#store/activity.ts';
 import { lockDataDir } from '#store/data-dir.ts';
 import { openStore, type Store, type StoreOptions } from '#store/database.ts';
 import { type Feed, startFeed } from '#store/feed.ts';
@@ -16,10 +17,15 @@ export class InstallationFault extends OperatorFault {
   override name = 'InstallationFault';
 }
 
-type Options = { kind: InstallationKind; onError(error: unknown): void };
+type Options = {
+  kind: InstallationKind;
+  onError(error: unknown): void;
+  /** Hears of every entry that this process has written, once it is committed. */
+  onEntry?(entry: Entry): void;
+};
 
 /** Opens everything for a gateway, which must be the only one on its data folder. */
-export async function openInstallation(settings: Settings, { kind, onError }: Options): Promise<Installation> {
+export async function openInstallation(settings: Settings, { kind, onError, onEntry }: Options): Promise<Installation> {
   const lock = lockDataDir(settings.dataDir);
   const keys = loadKeys(settings);
   const wakeUp = settings.redisUrl ? redisWakeUp(settings.redisUrl, onError) : inProcessWakeUp();
@@ -34,7 +40,7 @@ export async function openInstallation(settings: Settings, { kind, onError }: Op
   });
   feed = await startFeed(store, { wakeUp, onError });
   return {
-    store,
+    store: onEntry ? telling(store, onEntry) : store,
     feed,
     keys,
     wakeUp,
@@ -43,6 +49,22 @@ export async function openInstallation(settings: Settings, { kind, onError }: Op
       await wakeUp.close();
       await store.close();
       lock.release();
+    },
+  };
+}
+
+function telling(store: Store, onEntry: (entry: Entry) => void): Store {
+  return {
+    ...store,
+    async change(work) {
+      let written: readonly Entry[] = [];
+      const result = await store.change(async tx => {
+        const made = await work(tx);
+        written = appendedIn(tx);
+        return made;
+      });
+      written.forEach(onEntry);
+      return result;
     },
   };
 }

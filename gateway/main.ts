@@ -5,7 +5,9 @@ import { smtpTransport } from '#notify/email.ts';
 import { letterheadOf } from '#notify/letter.ts';
 import { twilioTransport } from '#notify/text.ts';
 import { startWorker, type Worker } from '#notify/worker.ts';
+import type { Entry } from '#store/activity.ts';
 import { startTimedWork } from '#store/jobs.ts';
+import { openAccessLog } from './access-log.ts';
 import { openInstallation } from './installation.ts';
 import { openOperations } from './observing.ts';
 import { fixedCatalogue, followCatalogue, openCatalogue } from './reload.ts';
@@ -29,19 +31,30 @@ try {
 async function start(settings: Settings): Promise<void> {
   const { demo, file, began } = await whatToServe(settings);
   let report = (error: unknown) => console.error(error);
-  const installation = await openInstallation(settings, { kind: demo ? 'demo' : 'real', onError: error => report(error) });
+  let tell = (_entry: Entry) => {};
+  const installation = await openInstallation(settings, {
+    kind: demo ? 'demo' : 'real',
+    onError: error => report(error),
+    onEntry: entry => tell(entry),
+  });
   const { store, feed, keys } = installation;
   if (file !== null) await refuseVanished(store.db, began.catalogue, file);
   const hashing = createHashing();
+  const accessLog = settings.accessLog === null ? null : openAccessLog(settings.accessLog, now);
   const settled = await demo?.settle(store, hashing);
 
   let worker: Worker | null = null;
   const deliverSoon = () => void worker?.deliverNow();
   const directory = demo?.directory ?? null;
   const { catalogue } = began;
-  const serving = await startServing({ settings, catalogue, store, feed, keys, directory, deliverSoon, now, ...settled?.pages }, hashing);
+  const serving = await startServing(
+    { settings, catalogue, store, feed, keys, directory, deliverSoon, now, accessLog, ...settled?.pages },
+    hashing,
+  );
   const { log } = serving;
   report = error => log.error({ err: error }, 'background work failed');
+  // Numbers and facts: names are kept apart from an entry, and come into no log.
+  tell = entry => log.info({ activity: entry }, 'changed');
   const transports = settled?.transports ?? realTransports(settings);
   const letterhead = () => letterheadOf(serving.present().parts.catalogue, settings.wording);
   worker = startWorker({ store, transports, letterhead, sealKeys: keys.unseal, now, everyMs: OUTBOX_EVERY_MS, log });
@@ -51,20 +64,36 @@ async function start(settings: Settings): Promise<void> {
     await serving.serve(next);
   };
   const reloading = file === null ? fixedCatalogue(began, now) : followCatalogue({ file, began, take, now, log });
-  const operations = await openOperations({ settings, installation, serving, reloading, now });
+  const operations = await openOperations({ settings, installation, serving, reloading, accessLog, now });
 
-  const running = [reloading, serving, worker, timedWork, installation, ...(demo ? [demo] : []), operations];
-  const delay = settings.drainSeconds * 1000 + PUTTING_AWAY_MS;
-  // A terminal that is closed ends the demo; whoever has a catalogue means by it: read it again.
-  closeWithGrace({ delay, logger: false, skip: file === null ? [] : ['SIGHUP'] }, async ({ err }) => {
+  const closing = [reloading, serving, worker, timedWork, installation, accessLog, demo, operations];
+  stopWhenTold(settings, async err => {
     if (err) log.error({ err }, 'stopping after an unexpected failure');
     operations.drain();
-    for (const one of running) await one.close();
+    for (const one of closing) await one?.close();
   });
   if (file !== null) process.on('SIGHUP', () => void reloading.reload());
 
   await serving.listen({ port: settings.port, host: settings.host });
   console.log(demo ? demo.welcome : `The Services Portal is ready for ${catalogue.portal.origin}/`);
+}
+
+function stopWhenTold({ catalogue, drainSeconds }: Settings, stop: (err?: Error) => Promise<void>): void {
+  let stopping = false;
+  // A terminal that is closed ends the demo; whoever has a catalogue means by it: read it again.
+  const skip: 'SIGHUP'[] = catalogue === null ? [] : ['SIGHUP'];
+  const grace = closeWithGrace({ delay: drainSeconds * 1000 + PUTTING_AWAY_MS, logger: false, skip }, async ({ err }) => {
+    stopping = true;
+    await stop(err);
+  });
+  if (process.env.npm_lifecycle_event === undefined) return;
+  // npm hands a signal to the shell between it and us, which ends and tells nobody: that we have another parent is all there is to see.
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    if (!stopping) grace.close();
+  }, 500).unref();
 }
 
 /** The catalogue of the settings; without one the demo, whose code is loaded only then. */

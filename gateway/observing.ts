@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Settings } from '#config/settings.ts';
 import type { Store } from '#store/database.ts';
 import { outboxState } from '#store/outbox-queue.ts';
+import type { AccessLog } from './access-log.ts';
 import type { Installation } from './installation.ts';
 import { createOperations, type Health, type Operations } from './operations.ts';
 import type { Reloading } from './reload.ts';
@@ -12,6 +13,7 @@ type Observed = {
   installation: Pick<Installation, 'store' | 'feed' | 'wakeUp'>;
   serving: Pick<Serving, 'counts' | 'hashing' | 'present'>;
   reloading: Pick<Reloading, 'state'>;
+  accessLog: Pick<AccessLog, 'lost'> | null;
   now: () => number;
 };
 
@@ -34,7 +36,7 @@ export async function openOperations(observed: Observed): Promise<Operations> {
     hashing: serving.hashing,
     liveConnections: () => serving.present().parts.live.size(),
     catalogue: reloading.state,
-    linesLost: () => 0,
+    linesLost: () => observed.accessLog?.lost() ?? 0,
     redisAway,
     now,
   });

@@ -67,7 +67,8 @@ export function createOperations({ parts, metrics }: OperationsDeps): Operations
 }
 
 function send(response: ServerResponse, status: number, type: string, text: string): void {
-  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(text);
+  const headers = { 'content-type': type, 'content-length': Buffer.byteLength(text), 'cache-control': 'no-store' };
+  response.writeHead(status, headers).end(text);
 }
 
 async function healthOf(ask: () => Health | Promise<Health>): Promise<Health> {
