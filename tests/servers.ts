@@ -13,6 +13,8 @@ const debianPackages = [
   { name: 'chromium', programs: ['chromium', 'chromium-browser', 'google-chrome'] },
   { name: 'redis-server', programs: ['redis-server'] },
   { name: 'openssl', programs: ['openssl'] },
+  { name: 'nginx-light', programs: ['nginx'] },
+  { name: 'haproxy', programs: ['haproxy'] },
 ];
 // PostgreSQL refuses to run as root, so it runs as nobody then: the checkout must be readable by everyone.
 const nobody = 65_534;
@@ -22,7 +24,7 @@ const postgresPrograms = fileURLToPath(
 );
 
 function findProgram(names: readonly string[]): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin'];
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin', '/usr/sbin'];
   const candidates = names.flatMap(name => folders.filter(folder => folder !== '').map(folder => join(folder, name)));
   return candidates.find(candidate => {
     try {
@@ -34,7 +36,8 @@ function findProgram(names: readonly string[]): string | undefined {
   });
 }
 
-function programOf(packageName: string): string {
+/** Where a program of Debian's is; throws if it is not installed. */
+export function programOf(packageName: string): string {
   const entry = debianPackages.find(({ name }) => name === packageName);
   const path = entry && findProgram(entry.programs);
   if (!path) throw new Error(`${packageName} is not installed: run node tests/servers.ts (npm test does).`);
