@@ -73,11 +73,14 @@ export async function startServing(deps: AppDeps, hashing = createHashing()): Pr
     present: () => present,
     async close() {
       draining = true;
-      present.parts.live.close();
-      await drain(server, deps.settings.drainSeconds * 1000);
-      const apps = [...past, present].map(({ app }) => app);
+      const all = [...past, present];
       past.clear();
-      await Promise.all(apps.map(app => app.close()));
+      const endLive = () => {
+        for (const { parts } of all) parts.live.close();
+      };
+      endLive();
+      await drain(server, deps.settings.drainSeconds * 1000, endLive);
+      await Promise.all(all.map(({ app }) => app.close()));
     },
   };
 }
@@ -102,13 +105,17 @@ const isForwarding = ({ upstreams }: Parts): boolean =>
   upstreams.all().some(({ pool, queue }) => pool.stats.size > 0 || queue.sizes().waiting > 0);
 
 /** Resolves when every connection has ended: by itself once it is idle, or by us when the time is over. */
-async function drain(server: Server, patienceMs: number): Promise<void> {
+async function drain(server: Server, patienceMs: number, endLive: () => void): Promise<void> {
   if (!server.listening) return;
   const closed = once(server, 'close');
   server.close();
   // Node looks for idle connections once, at the beginning.
   const look = setInterval(() => server.closeIdleConnections(), LOOK_EVERY_MS);
-  const end = setTimeout(() => server.closeAllConnections(), patienceMs);
+  const end = setTimeout(() => {
+    server.closeAllConnections();
+    // One may have begun meanwhile, on a connection that was open; of those Node's server keeps no list.
+    endLive();
+  }, patienceMs);
   await closed;
   clearInterval(look);
   clearTimeout(end);
