@@ -18,13 +18,16 @@ export class CatalogueFault extends OperatorFault {
 
 /** Reads and checks a services.yaml. Throws CatalogueFault with one line per fault, each "file:line: what is wrong and what to do". */
 export function readCatalogue(file: string): Catalogue {
-  let text: string;
+  return parseCatalogue(catalogueText(file), file);
+}
+
+/** The text of a services.yaml. Throws CatalogueFault if it cannot be read. */
+export function catalogueText(file: string): string {
   try {
-    text = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch {
     throw new CatalogueFault([`${file}:1: the file cannot be read; check the path and who may read it`]);
   }
-  return parseCatalogue(text, file);
 }
 
 /** As readCatalogue, for a text already in hand; `file` is only named in faults. */

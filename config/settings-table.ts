@@ -14,6 +14,8 @@ const secret = (name: string, meaning: string): SettingRow => ({ name, default: 
 export const settingsTable: readonly SettingRow[] = [
   plain('PORT', '8080', 'Port to listen on.'),
   plain('HOST', '127.0.0.1', 'IP address to listen on. The demo accepts a loopback address only.'),
+  plain('OPERATIONS_PORT', '', 'Port for /healthz, /readyz and /metrics, which PORT never answers. Not set: none.'),
+  plain('OPERATIONS_HOST', '127.0.0.1', 'IP address of that port. Whoever reaches it needs no sign-in.'),
   plain('DATA_DIR', './data', 'Folder of the SQLite file and of everything else that is kept on disk.'),
   plain('CATALOGUE', '', 'Path of the services.yaml to serve. Not set: the demo.'),
   secret('DATABASE_URL', 'PostgreSQL, like postgres://user:password@host/name. Not set: SQLite in DATA_DIR.'),
@@ -36,6 +38,7 @@ export const settingsTable: readonly SettingRow[] = [
   plain('INVITATION_DAYS', '7', 'Days an invitation can be used.'),
   plain('RESET_MINUTES', '60', 'Minutes a password reset link can be used.'),
   plain('MAX_STALENESS', '10', 'Seconds a process may go without reading the latest changes before it answers 503.'),
+  plain('DRAIN_SECONDS', '10', 'Seconds that a gateway which is told to stop gives the answers under way.'),
   plain('UPSTREAM_CONNECT_SECONDS', '5', 'Seconds to wait for a legacy server to accept a connection.'),
   plain('UPSTREAM_HEADERS_SECONDS', '30', 'Seconds to wait for a legacy server to begin its answer.'),
   plain('UPSTREAM_BODY_SECONDS', '300', 'Seconds a legacy server or a browser may be silent in the middle of a body.'),
@@ -48,5 +51,6 @@ export const settingsTable: readonly SettingRow[] = [
   secret('TWILIO_AUTH_TOKEN', 'Token of the Twilio account.'),
   plain('TWILIO_FROM', '', 'Sender of text messages: a number, or a name of at most 11 characters.'),
   plain('TWILIO_BASE_URL', '', 'Another address for the Twilio service, for tests and outgoing relays.'),
+  plain('ACCESS_LOG', '', 'File for a line of JSON about each request, or - for standard output. Not set: none.'),
   plain('LOG_LEVEL', 'info', 'fatal, error, warn, info, debug, trace or silent.'),
 ];

@@ -6,6 +6,8 @@ import { settingsTable } from './settings-table.ts';
 export type Settings = {
   port: number;
   host: string;
+  /** Where health and metrics are asked for; null when nobody asks. */
+  operations: { port: number; host: string } | null;
   dataDir: string;
   /** Path of a services.yaml; null means the demo. */
   catalogue: string | null;
@@ -22,6 +24,7 @@ export type Settings = {
   invitationDays: number;
   resetMinutes: number;
   maxStalenessSeconds: number;
+  drainSeconds: number;
   upstream: { connectSeconds: number; headersSeconds: number; bodySeconds: number; connections: number };
   /** What forwards plain HTTP requests. */
   engine: 'dispatch' | 'http-proxy';
@@ -29,6 +32,8 @@ export type Settings = {
   smtpUrl: string | null;
   mailFrom: string;
   twilio: { accountSid: string; authToken: string; from: string; baseUrl: string | null } | null;
+  /** A file, or - for standard output; null for none. */
+  accessLog: string | null;
   logLevel: string;
 };
 
@@ -60,10 +65,11 @@ function filesForPlainSettings(env: Record<string, string | undefined>): string[
 
 function collect(read: Reader): Settings {
   const catalogue = read.optional('CATALOGUE');
-  const host = hostOf(read);
+  const host = hostOf(read, 'HOST');
   return {
     port: read.whole('PORT', 0, 65535),
     host,
+    operations: operationsOf(read),
     dataDir: read.text('DATA_DIR'),
     catalogue,
     databaseUrl: read.url('DATABASE_URL', ['postgres:', 'postgresql:']),
@@ -79,6 +85,7 @@ function collect(read: Reader): Settings {
     smtpUrl: read.url('SMTP_URL', ['smtp:', 'smtps:']),
     mailFrom: mailFromOf(read),
     twilio: twilioOf(read),
+    accessLog: accessLogOf(read),
     logLevel: read.oneOf('LOG_LEVEL', ['info', 'fatal', 'error', 'warn', 'debug', 'trace', 'silent']),
   };
 }
@@ -99,6 +106,7 @@ function figuresOf(read: Reader) {
     invitationDays: read.whole('INVITATION_DAYS', 1, 90),
     resetMinutes: read.whole('RESET_MINUTES', 1, 1440),
     maxStalenessSeconds: read.whole('MAX_STALENESS', 2, 300),
+    drainSeconds: read.whole('DRAIN_SECONDS', 1, 300),
     upstream: {
       connectSeconds: read.whole('UPSTREAM_CONNECT_SECONDS', 1, 300),
       headersSeconds: read.whole('UPSTREAM_HEADERS_SECONDS', 1, 3600),
@@ -108,10 +116,22 @@ function figuresOf(read: Reader) {
   };
 }
 
-function hostOf(read: Reader): string {
-  const host = read.text('HOST');
-  if (isIP(host) === 0 && host !== 'localhost') read.fault('HOST', 'must be an IP address to listen on, like 127.0.0.1 or 0.0.0.0');
+function hostOf(read: Reader, name: 'HOST' | 'OPERATIONS_HOST'): string {
+  const host = read.text(name);
+  if (isIP(host) === 0 && host !== 'localhost') read.fault(name, 'must be an IP address to listen on, like 127.0.0.1 or 0.0.0.0');
   return host;
+}
+
+function operationsOf(read: Reader): Settings['operations'] {
+  const host = hostOf(read, 'OPERATIONS_HOST');
+  return read.isSet('OPERATIONS_PORT') ? { port: read.whole('OPERATIONS_PORT', 1, 65535), host } : null;
+}
+
+/** A file is opened at the start of the gateway; whether it can be is said there. */
+function accessLogOf(read: Reader): string | null {
+  const file = read.optional('ACCESS_LOG');
+  if (file?.endsWith('/')) read.fault('ACCESS_LOG', 'must be a file, or - for standard output');
+  return file;
 }
 
 function trustedProxiesOf(read: Reader, proxyOnThisMachine: boolean): string[] {
@@ -172,6 +192,8 @@ function faultsBetween(settings: Settings, read: Reader): string[] {
   if (!demo && !loopback && !read.isSet('TRUSTED_PROXIES')) {
     faults.push('TRUSTED_PROXIES: is required when HOST is not a loopback address; set the addresses of the TLS proxy in front');
   }
+  if (settings.operations?.port === settings.port)
+    faults.push('OPERATIONS_PORT: is the same as PORT; set it to another, which nobody outside can reach');
   if (settings.idleMinutes > settings.absoluteHours * 60)
     faults.push('SESSION_IDLE_MINUTES: must not be longer than SESSION_ABSOLUTE_HOURS');
   if (settings.code.sendsPerHour > settings.code.sendsPerDay) faults.push('CODE_SENDS_PER_HOUR: must not be more than CODE_SENDS_PER_DAY');

@@ -43,7 +43,7 @@ function sendProblem(
   service: Service | null,
 ): FastifyReply {
   const reference = request.id;
-  request.log.info({ problem: code, status }, 'request not served');
+  request.log.info({ problem: code, status, req: request }, 'request not served');
   reply.code(status).header('cache-control', 'no-store');
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
   if (wantsJson(request.headers) && !isHtmx(request.headers)) return reply.send({ error: code, message: lines[0], reference });
@@ -68,7 +68,9 @@ async function sendDenied(deps: AnswersDeps, request: FastifyRequest, reply: Fas
   const { decision, page, session } = refusal;
   if (decision.reason === 'rights-not-known')
     return sendProblem(deps, request, reply, 'rights-not-known', problems['rights-not-known'], null);
-  request.log.info({ reason: decision.reason, service: page.service, person: session.person.id }, 'access refused');
+  const { person, organisation } = session;
+  const who = { person: person.id, organisation: organisation?.id ?? null };
+  request.log.info({ reason: decision.reason, service: page.service, ...who, req: request }, 'access refused');
   reply.code(403).header('cache-control', 'no-store');
   if (wantsJson(request.headers))
     return reply.send({ error: 'access-refused', message: 'You do not have access to this page.', reference: request.id });

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { Policies } from '#policies/policies.ts';
 import type { Entry } from '#store/activity.ts';
-import type { AppDeps } from './deps.ts';
+import type { AppDeps, Lasting } from './deps.ts';
 import type { LiveConnections } from './live.ts';
-import { createParts } from './parts.ts';
+import { createParts, type Parts } from './parts.ts';
 import { addPortal } from './portal-scope.ts';
 import { demandRules } from './route-rules.ts';
 import { addFirstChecks, createServer } from './server.ts';
@@ -12,13 +12,21 @@ import { addSites } from './site-scope.ts';
 import { buildSites } from './sites.ts';
 import { acceptHandshakes } from './upgrade.ts';
 
+/** What serves one catalogue: the app that answers, and what it works with. */
+export type Built = { app: FastifyInstance; parts: Parts };
+
 /** Builds all that a request can meet, in the order in which it meets it. It does not listen. */
-export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
+export async function buildApp(deps: AppDeps & Lasting): Promise<Built> {
   const sites = buildSites(deps.catalogue);
   const app = createServer({ ...deps, sites });
   demandRules(app);
   const parts = await createParts(app, sites, deps);
 
+  app.addHook('onResponse', (request, reply, next) => {
+    deps.counts.answered(request.site?.host ?? '', request.page, reply.raw.statusCode);
+    deps.accessLog?.note(request, reply);
+    next();
+  });
   // Whatever it is for: it is one request with one meaning, for a host we answer for, and came by https.
   addFirstChecks(app, parts);
   // For the portal's own host: who asks, whether a form is really theirs, and then sign-in, services or administration.
@@ -27,10 +35,19 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await addSites(app, parts);
   acceptHandshakes(app);
 
-  deps.feed.onEntry(entry => applyChange(entry, parts));
+  const stopHearing = deps.feed.onEntry(entry => applyChange(entry, parts));
   app.addHook('preClose', async () => parts.live.close());
-  app.addHook('onClose', () => parts.upstreams.close());
-  return app;
+  app.addHook('onClose', async () => {
+    stopHearing();
+    await parts.upstreams.close();
+  });
+  try {
+    await app.ready();
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+  return { app, parts };
 }
 
 /** What each change makes doubtful; the next request reads it anew. */

@@ -2,6 +2,8 @@
 export type Condition = {
   /** True while nobody should be made to wait for it. */
   refuses(): boolean;
+  /** The same for those who only look: it lets nobody find out whether the server is back. */
+  well(): boolean;
   answered(): void;
   /** It could not be reached, or said nothing in time. */
   failed(): void;
@@ -31,6 +33,7 @@ export function createCondition(now: () => number, worsened: () => void): Condit
       openUntil = now() + OPEN_MS;
       return false;
     },
+    well: () => failedChecks < CHECKS_TO_CLOSE && failures < FAILURES_TO_OPEN,
     answered() {
       failures = 0;
     },

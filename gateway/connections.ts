@@ -17,15 +17,23 @@ const LOOKED_FOR_EVERY_MS = 1_000;
 // Browsers never ask for the next thing before they have the answer, and proxies neither.
 const MOST_IN_ADVANCE = 8;
 
-/** The HTTP server: what holds for every connection before there is a request on it. */
+/** The HTTP server: what holds for every connection before there is a request on it, and for how requests are read. */
 export function createConnections(answer: RequestListener): Server {
   const inAdvance = new WeakMap<Socket, Set<ServerResponse>>();
   const limits = { keepAliveTimeout: KEPT_ALIVE_MS, requestTimeout: NO_LIMIT, headersTimeout: HEADERS_MS };
   const options = { ...limits, connectionsCheckingInterval: LOOKED_FOR_EVERY_MS, shouldUpgradeCallback: isWebSocketHandshake };
-  return createServer(options, (request, response) => {
+  const server = createServer(options, (request, response) => {
     // An answer has its connection at once, unless another one is still on its way there.
     if (response.socket !== null || mayWait(request, response, inAdvance)) answer(request, response);
   });
+  // Node ignores headers past this number, a Content-Length among them (CVE-2026-58044): take all, and refuse too many ourselves.
+  server.maxHeadersCount = 0;
+  // Node would ask for the body before anybody has judged. A refused one may come all the same or not, so its connection ends.
+  server.on('checkContinue', (request, response) => {
+    response.shouldKeepAlive = false;
+    server.emit('request', request, response);
+  });
+  return server;
 }
 
 /**

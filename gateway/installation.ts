@@ -1,25 +1,31 @@
 import { join } from 'node:path';
 import { OperatorFault } from '#config/operator-fault.ts';
 import type { Settings } from '#config/settings.ts';
+import { appendedIn, type Entry } from '#store/activity.ts';
 import { lockDataDir } from '#store/data-dir.ts';
 import { openStore, type Store, type StoreOptions } from '#store/database.ts';
 import { type Feed, startFeed } from '#store/feed.ts';
 import { rememberValue } from '#store/installation.ts';
-import { inProcessWakeUp, redisWakeUp } from '#store/wake-up.ts';
+import { inProcessWakeUp, redisWakeUp, type WakeUp } from '#store/wake-up.ts';
 import { type Keys, loadKeys } from './keys.ts';
 
 /** What an installation keeps: its data folder for itself, its store, its change feed and its keys. */
-export type Installation = { store: Store; feed: Feed; keys: Keys; close(): Promise<void> };
+export type Installation = { store: Store; feed: Feed; keys: Keys; wakeUp: WakeUp; close(): Promise<void> };
 export type InstallationKind = 'demo' | 'real';
 
 export class InstallationFault extends OperatorFault {
   override name = 'InstallationFault';
 }
 
-type Options = { kind: InstallationKind; onError(error: unknown): void };
+type Options = {
+  kind: InstallationKind;
+  onError(error: unknown): void;
+  /** Hears of every entry that this process has written, once it is committed. */
+  onEntry?(entry: Entry): void;
+};
 
 /** Opens everything for a gateway, which must be the only one on its data folder. */
-export async function openInstallation(settings: Settings, { kind, onError }: Options): Promise<Installation> {
+export async function openInstallation(settings: Settings, { kind, onError, onEntry }: Options): Promise<Installation> {
   const lock = lockDataDir(settings.dataDir);
   const keys = loadKeys(settings);
   const wakeUp = settings.redisUrl ? redisWakeUp(settings.redisUrl, onError) : inProcessWakeUp();
@@ -34,14 +40,31 @@ export async function openInstallation(settings: Settings, { kind, onError }: Op
   });
   feed = await startFeed(store, { wakeUp, onError });
   return {
-    store,
+    store: onEntry ? telling(store, onEntry) : store,
     feed,
     keys,
+    wakeUp,
     async close() {
       await feed?.close();
       await wakeUp.close();
       await store.close();
       lock.release();
+    },
+  };
+}
+
+function telling(store: Store, onEntry: (entry: Entry) => void): Store {
+  return {
+    ...store,
+    async change(work) {
+      let written: readonly Entry[] = [];
+      const result = await store.change(async tx => {
+        const made = await work(tx);
+        written = appendedIn(tx);
+        return made;
+      });
+      written.forEach(onEntry);
+      return result;
     },
   };
 }

@@ -10,7 +10,7 @@ export type Keys = { session: KeyRing; csrf: KeyRing; code: Buffer; seal: Buffer
 /** Newest first: the newest makes what is new, the others still open what they made, so that a key can be changed. */
 export type KeyRing = readonly [Buffer, ...Buffer[]];
 
-const FILE = 'session.key';
+export const keyFile = 'session.key';
 
 export class KeyFault extends OperatorFault {
   override name = 'KeyFault';
@@ -35,7 +35,7 @@ const derive = (master: string, purpose: string) =>
   Buffer.from(hkdfSync('sha256', Buffer.from(master, 'base64'), '', `services portal ${purpose}`, 32));
 
 function ownKey(dataDir: string): string {
-  const file = join(dataDir, FILE);
+  const file = join(dataDir, keyFile);
   return keptKey(file) ?? makeKey(dataDir, file);
 }
 

@@ -1,4 +1,5 @@
-import type { Stream } from 'node:stream';
+import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 
 /** Answers that outlive the moment: WebSockets and event streams. Each is judged again until it ends. */
@@ -8,10 +9,14 @@ export type LiveConnections = {
   /** Judges all of them again, now; called after every change and once a second, since time ends rights too. */
   review(): void;
   size(): number;
-  /** Ends all of them: nobody waits for an answer that has no end. */
+  /** Leaves those that `goesOn` picks to another's judgement, and ends the others. */
+  moveTo(other: LiveConnections, goesOn: (request: FastifyRequest) => boolean): void;
+  /** Ends all of them, once what was said has been sent: nobody waits for an answer that has no end. */
   close(): void;
 };
-type Live = Stream & { destroyed: boolean; destroy(): void };
+type Live = Duplex | ServerResponse;
+
+const LAST_WORDS_MS = 1_000;
 
 /** @param stillAllowed asks the guard the question of the request's beginning again; a failure to answer is a no. */
 export function createLiveConnections(stillAllowed: (request: FastifyRequest) => Promise<boolean>, everyMs = 1_000): LiveConnections {
@@ -37,9 +42,23 @@ export function createLiveConnections(stillAllowed: (request: FastifyRequest) =>
     },
     review,
     size: () => live.size,
+    moveTo(other, goesOn) {
+      for (const [request, answer] of live) {
+        if (goesOn(request)) other.add(request, answer);
+        else sayGoodbye(answer);
+      }
+      live.clear();
+    },
     close() {
       clearInterval(timer);
-      for (const answer of live.values()) answer.destroy();
+      for (const answer of live.values()) sayGoodbye(answer);
     },
   };
+}
+
+/** The end of an answer as its receiver should see it: not a broken connection, but neither one that waits for ever. */
+function sayGoodbye(answer: Live): void {
+  // The legacy server may go on talking for a moment.
+  answer.on('error', () => answer.destroy()).end();
+  setTimeout(() => answer.destroy(), LAST_WORDS_MS).unref();
 }

@@ -1,22 +1,25 @@
 import closeWithGrace from 'close-with-grace';
-import { readCatalogue } from '#config/catalogue-file.ts';
 import { OperatorFault } from '#config/operator-fault.ts';
 import { readSettings, type Settings } from '#config/settings.ts';
 import { smtpTransport } from '#notify/email.ts';
 import { letterheadOf } from '#notify/letter.ts';
 import { twilioTransport } from '#notify/text.ts';
 import { startWorker, type Worker } from '#notify/worker.ts';
+import type { Entry } from '#store/activity.ts';
 import { startTimedWork } from '#store/jobs.ts';
-import { buildApp } from './app.ts';
+import { openAccessLog } from './access-log.ts';
 import { openInstallation } from './installation.ts';
+import { openOperations } from './observing.ts';
+import { fixedCatalogue, followCatalogue, openCatalogue } from './reload.ts';
+import { startServing } from './serving.ts';
 import { createHashing } from './sign-in/hashing.ts';
+import { refuseVanished } from './vanished.ts';
 
 /** The only file that reads the process, opens connections and listens. */
 const now = Date.now;
 const OUTBOX_EVERY_MS = 5_000;
-// Node takes one new connection at a time, between everything else. With its own 511 places to wait, a crowd makes others try again, and
-// their system does so after one second, three, seven. The system's own limit (net.core.somaxconn) holds as well.
-const WAITING_CONNECTIONS = 4_096;
+// For everything that is to be put away once the last answer has been given.
+const PUTTING_AWAY_MS = 10_000;
 
 try {
   await start(readSettings(process.env));
@@ -26,37 +29,80 @@ try {
 }
 
 async function start(settings: Settings): Promise<void> {
-  const { demo, catalogue } = await whatToServe(settings);
+  const { demo, file, began } = await whatToServe(settings);
   let report = (error: unknown) => console.error(error);
-  const installation = await openInstallation(settings, { kind: demo ? 'demo' : 'real', onError: error => report(error) });
+  let tell = (_entry: Entry) => {};
+  const installation = await openInstallation(settings, {
+    kind: demo ? 'demo' : 'real',
+    onError: error => report(error),
+    onEntry: entry => tell(entry),
+  });
   const { store, feed, keys } = installation;
-  const settled = await demo?.settle(store, createHashing());
+  if (file !== null) await refuseVanished(store.db, began.catalogue, file);
+  const hashing = createHashing();
+  const accessLog = settings.accessLog === null ? null : openAccessLog(settings.accessLog, now);
+  const settled = await demo?.settle(store, hashing);
 
   let worker: Worker | null = null;
   const deliverSoon = () => void worker?.deliverNow();
   const directory = demo?.directory ?? null;
-  const app = await buildApp({ settings, catalogue, store, feed, keys, directory, deliverSoon, now, ...settled?.pages });
-  report = error => app.log.error({ err: error }, 'background work failed');
+  const { catalogue } = began;
+  const serving = await startServing(
+    { settings, catalogue, store, feed, keys, directory, deliverSoon, now, accessLog, ...settled?.pages },
+    hashing,
+  );
+  const { log } = serving;
+  report = error => log.error({ err: error }, 'background work failed');
+  // Numbers and facts: names are kept apart from an entry, and come into no log.
+  tell = entry => log.info({ activity: entry }, 'changed');
   const transports = settled?.transports ?? realTransports(settings);
-  const letterhead = letterheadOf(catalogue, settings.wording);
-  worker = startWorker({ store, transports, letterhead, sealKeys: keys.unseal, now, everyMs: OUTBOX_EVERY_MS, log: app.log });
+  const letterhead = () => letterheadOf(serving.present().parts.catalogue, settings.wording);
+  worker = startWorker({ store, transports, letterhead, sealKeys: keys.unseal, now, everyMs: OUTBOX_EVERY_MS, log });
   const timedWork = startTimedWork(store, { now, longestSessionMs: settings.absoluteHours * 3_600_000, onError: report });
-  const running = [app, worker, timedWork, installation, ...(demo ? [demo] : [])];
-  closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
-    if (err) app.log.error({ err }, 'stopping after an unexpected failure');
-    for (const one of running) await one.close();
-  });
+  const take = async (next: typeof catalogue) => {
+    if (file !== null) await refuseVanished(store.db, next, file);
+    await serving.serve(next);
+  };
+  const reloading = file === null ? fixedCatalogue(began, now) : followCatalogue({ file, began, take, now, log });
+  const operations = await openOperations({ settings, installation, serving, reloading, accessLog, now });
 
-  await app.listen({ port: settings.port, host: settings.host, backlog: WAITING_CONNECTIONS });
+  const closing = [reloading, serving, worker, timedWork, installation, accessLog, demo, operations];
+  stopWhenTold(settings, async err => {
+    if (err) log.error({ err }, 'stopping after an unexpected failure');
+    operations.drain();
+    for (const one of closing) await one?.close();
+  });
+  if (file !== null) process.on('SIGHUP', () => void reloading.reload());
+
+  await serving.listen({ port: settings.port, host: settings.host });
   console.log(demo ? demo.welcome : `The Services Portal is ready for ${catalogue.portal.origin}/`);
+}
+
+function stopWhenTold({ catalogue, drainSeconds }: Settings, stop: (err?: Error) => Promise<void>): void {
+  let stopping = false;
+  // A terminal that is closed ends the demo; whoever has a catalogue means by it: read it again.
+  const skip: 'SIGHUP'[] = catalogue === null ? [] : ['SIGHUP'];
+  const grace = closeWithGrace({ delay: drainSeconds * 1000 + PUTTING_AWAY_MS, logger: false, skip }, async ({ err }) => {
+    stopping = true;
+    await stop(err);
+  });
+  if (process.env.npm_lifecycle_event === undefined) return;
+  // npm hands a signal to the shell between it and us, which ends and tells nobody: that we have another parent is all there is to see.
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    if (!stopping) grace.close();
+  }, 500).unref();
 }
 
 /** The catalogue of the settings; without one the demo, whose code is loaded only then. */
 async function whatToServe(settings: Settings) {
-  if (settings.catalogue !== null) return { demo: null, catalogue: readCatalogue(settings.catalogue) };
+  const file = settings.catalogue;
+  if (file !== null) return { demo: null, file, began: openCatalogue(file) };
   const { prepareDemo } = await import('./demo.ts');
   const demo = await prepareDemo(settings, now);
-  return { demo, catalogue: demo.catalogue };
+  return { demo, file, began: { catalogue: demo.catalogue, checksum: 'demo' } };
 }
 
 function realTransports({ smtpUrl, mailFrom, twilio }: Settings) {
@@ -68,7 +114,8 @@ function sentenceOf(error: unknown): string {
   if (error instanceof OperatorFault) return error.message;
   if (!(error instanceof Error)) return String(error);
   const { code, port } = error as NodeJS.ErrnoException & { port?: number };
-  if (code === 'EADDRINUSE') return `Port ${port} is already in use: stop the other program, or set PORT to another number.`;
-  if (code === 'EACCES' && port !== undefined) return `This user may not listen on port ${port}: set PORT to a number above 1023.`;
+  const setting = String(port) === process.env.OPERATIONS_PORT?.trim() ? 'OPERATIONS_PORT' : 'PORT';
+  if (code === 'EADDRINUSE') return `Port ${port} is already in use: stop the other program, or set ${setting} to another number.`;
+  if (code === 'EACCES' && port !== undefined) return `This user may not listen on port ${port}: set ${setting} to a number above 1023.`;
   return error.stack ?? error.message;
 }

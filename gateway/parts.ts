@@ -5,7 +5,7 @@ import { createViews } from '#views/render.ts';
 import { createAnswers } from './answers.ts';
 import { addCookies } from './cookies.ts';
 import { createFormTokens } from './csrf.ts';
-import type { AppDeps } from './deps.ts';
+import type { AppDeps, Lasting } from './deps.ts';
 import { createGuard, type Guard } from './guard.ts';
 import { createIdentities } from './identity.ts';
 import { createIdentityTokens } from './identity-token.ts';
@@ -13,13 +13,14 @@ import { createLiveConnections } from './live.ts';
 import { createReturnAddresses } from './return-address.ts';
 import { serviceStates } from './service-states.ts';
 import { createSessions, type Sessions } from './sessions.ts';
-import { createHashing } from './sign-in/hashing.ts';
 import type { Sites } from './sites.ts';
 import { createUpstreams } from './upstreams.ts';
 
+export type Parts = Awaited<ReturnType<typeof createParts>>;
+
 /** What the steps of a request work with, each made once. Every step names in a type of its own what it takes of this. */
-export async function createParts(app: FastifyInstance, sites: Sites, deps: AppDeps) {
-  const { settings, catalogue, store, feed, keys, directory, now } = deps;
+export async function createParts(app: FastifyInstance, sites: Sites, deps: AppDeps & Lasting) {
+  const { settings, catalogue, store, feed, keys, directory, hashing, now } = deps;
   const secure = catalogue.portal.origin.startsWith('https:');
   const views = createViews({ brand: catalogue.brand, portalOrigin: catalogue.portal.origin, demoOutbox: deps.demoOutbox ?? null });
   const policies = createPolicies({
@@ -34,8 +35,7 @@ export async function createParts(app: FastifyInstance, sites: Sites, deps: AppD
   const rightsAreFresh = () => feed.staleFor() <= settings.maxStalenessSeconds * 1000;
   const guard = createGuard({ catalogue, policies, rightsAreFresh });
   const identityTokens = createIdentityTokens(catalogue.portal.origin, keys.identity);
-  const hashing = createHashing();
-  const made = { sites, views, policies, cookies, sessions, rightsAreFresh, guard, identityTokens, hashing };
+  const made = { sites, views, policies, cookies, sessions, rightsAreFresh, guard, identityTokens };
   return {
     ...deps,
     ...made,

@@ -10,6 +10,7 @@ export type Queue = {
   leave(guest: Guest): void;
   /** Those who came before that instant and still wait are told that they wait in vain. */
   giveUpBefore(instant: number): void;
+  sizes(): { inside: number; waiting: number };
 };
 
 export type Guest = {
@@ -82,6 +83,7 @@ export function createQueue(connections: number, now: () => number): Queue {
         guest.giveUp();
       }
     },
+    sizes: () => ({ inside: inside.size(), waiting: waiting.size() }),
   };
 }
 
@@ -91,6 +93,7 @@ function createCrowd(standing: Guest['standing'], most: number, mostOfOne: numbe
   const services = createTally<string | null>();
   let size = 0;
   return {
+    size: () => size,
     hasRoomFor: ({ visitor, service }: Guest) => size < most && visitors.of(visitor) < mostOfOne && services.of(service) < mostOfOne,
     add(guest: Guest): void {
       guest.standing = standing;

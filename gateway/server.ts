@@ -4,7 +4,6 @@ import type { Catalogue } from '#config/catalogue.ts';
 import type { Settings } from '#config/settings.ts';
 import type { Answers } from './answers.ts';
 import { splitTarget } from './canonical-path.ts';
-import { createConnections } from './connections.ts';
 import type { ProblemCode } from './problems.ts';
 import type { Sites } from './sites.ts';
 
@@ -15,9 +14,8 @@ export type ServerDeps = {
 };
 
 const MOST_HEADERS = 100;
-const LAST_WORDS_MS = 5_000;
 
-/** The bare server: what holds for every request before anybody asks whose it is. */
+/** The bare app: what holds for every request before anybody asks whose it is. Another server listens for it (`serving.ts`). */
 export function createServer({ settings, sites, log }: ServerDeps): FastifyInstance {
   const app: FastifyInstance = fastify({
     logger: { level: settings.logLevel, ...(log ? { stream: log } : {}), serializers: { req: withoutQuery } },
@@ -28,22 +26,9 @@ export function createServer({ settings, sites, log }: ServerDeps): FastifyInsta
     frameworkErrors: (error, request, reply) => app.errorHandler(error, request, reply),
     // Only a named proxy may say who the client is and that it came by https (CVE-2026-3635, CVE-2026-40575).
     trustProxy: settings.trustedProxies.length > 0 ? settings.trustedProxies : false,
-    forceCloseConnections: 'idle',
-    serverFactory: createConnections,
     rewriteUrl: ({ url = '/' }) => (url.includes('%') ? readableByRouter(url) : url),
     routerOptions: { maxParamLength: 200, constraints: { place: placeConstraint(sites) } },
   });
-  // Node ignores headers past this number, a Content-Length among them (CVE-2026-58044): take all, and refuse too many ourselves.
-  app.server.maxHeadersCount = 0;
-  // Node would ask for the body before anybody has judged. A refused one may come all the same or not, so its connection ends.
-  app.server.on('checkContinue', (request, response) => {
-    response.shouldKeepAlive = false;
-    app.server.emit('request', request, response);
-  });
-  // Fastify would write its 400 into the middle of an answer that is on its way; Node itself looks first.
-  app.server.removeAllListeners('clientError');
-  // Answers under way may end; whoever is still asking by then is not waited for.
-  app.addHook('preClose', async () => void setTimeout(() => app.server.closeAllConnections(), LAST_WORDS_MS).unref());
   for (const name of ['site', 'page', 'signedIn', 'visitor', 'formSecret', 'keptBody']) app.decorateRequest(name, null);
   app.decorateRequest('csrf', '');
   return app;

@@ -4,6 +4,7 @@ import type { Decision } from '#policies/decision.ts';
 import type { Answers } from './answers.ts';
 import { splitTarget } from './canonical-path.ts';
 import { isPartOfPage, wantsJson } from './client.ts';
+import type { Counts } from './counts.ts';
 import { addForwarding, type ForwardDeps } from './forward.ts';
 import { addSiteHandOff, sendToPortal } from './hand-off.ts';
 import { addKeptFormPage, type KeptFormDeps, keepOrLose, keptFormPressed, putKeptForm } from './kept-form.ts';
@@ -20,7 +21,7 @@ declare module 'fastify' {
   }
 }
 
-export type SiteScopeDeps = KeptFormDeps & ForwardDeps & { answers: Answers };
+export type SiteScopeDeps = KeptFormDeps & ForwardDeps & { answers: Answers; counts: Counts };
 
 /** What a request to a legacy host meets, in order: which page it is, who asks, whether they may, and then the page itself. */
 export async function addSites(app: FastifyInstance, deps: SiteScopeDeps): Promise<void> {
@@ -78,6 +79,7 @@ type Judged = { decision: Decision; site: Site; page: Page; session: Session | n
 
 function carryOut(deps: SiteScopeDeps, judged: Judged, request: FastifyRequest, reply: FastifyReply, next: Next): void {
   const { decision, site, page, session } = judged;
+  deps.counts.judged(page, decision);
   if (decision.outcome !== 'allow') {
     if (session) deps.answers.denied(request, reply, { decision, site, page, session }).catch(next);
     else askToSignIn(deps, judged, request, reply).catch(next);

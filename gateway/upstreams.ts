@@ -25,6 +25,8 @@ export type Upstream = {
   silenceMs: number;
   /** Why it should not be asked now, so that nobody waits in vain; null when it may be. */
   refusal(): ProblemCode | null;
+  /** Whether it has answered of late; asked by those who only look. */
+  well(): boolean;
   answered(): void;
   /** It could not be reached, or said nothing in time. */
   failed(): void;
@@ -32,7 +34,7 @@ export type Upstream = {
   close(): Promise<void>;
 };
 
-export type Upstreams = { of(origin: string): Upstream; close(): Promise<void> };
+export type Upstreams = { of(origin: string): Upstream; all(): readonly Upstream[]; close(): Promise<void> };
 
 type Limits = Settings['upstream'];
 
@@ -62,6 +64,7 @@ export function createUpstreams(
       upstreams.set(origin, made);
       return made;
     },
+    all: () => [...upstreams.values()],
     async close() {
       clearInterval(sweep);
       await Promise.all([...upstreams.values()].map(upstream => upstream.close()));
@@ -95,6 +98,7 @@ function createUpstream(
     longestWaitMs: (limits.connectSeconds + limits.headersSeconds) * 1000,
     silenceMs: limits.bodySeconds * 1000,
     refusal: () => (condition.refuses() ? 'upstream-unreachable' : null),
+    well: condition.well,
     answered: condition.answered,
     failed: condition.failed,
     async close() {

@@ -13,7 +13,8 @@ const HOLD_MS = 10_000;
 export type WorkerDeps = {
   store: Store;
   transports: Transports;
-  letterhead: Letterhead;
+  /** As it is at the moment of sending. */
+  letterhead(): Letterhead;
   /** Newest first: what was sealed before a change of keys must be sent after it. */
   sealKeys: readonly Uint8Array[];
   now: () => number;
@@ -93,7 +94,7 @@ function isDown(channel: Channel, outcomes: readonly Outcome[]): boolean {
 async function deliver(message: ClaimedMessage, deps: WorkerDeps): Promise<Outcome> {
   const { store, now } = deps;
   const { channel } = message;
-  const error = await sendMessage(message, deps).then(
+  const error = await sendMessage(message, { ...deps, letterhead: deps.letterhead() }).then(
     () => null,
     (reason: Error) => reason,
   );

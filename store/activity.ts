@@ -29,6 +29,7 @@ const activityKinds = [
   'organisation-added',
   'organisation-changed',
   'organisation-closed',
+  'restored',
 ] as const;
 export type ActivityKind = (typeof activityKinds)[number];
 
@@ -93,6 +94,11 @@ function rowOf(entry: NewEntry, id: number, before: string, hashOfText: string):
   return { ...row, chain_hash: chainHash(before, row) };
 }
 
+const appended = new WeakMap<Change, Entry[]>();
+
+/** What a change has written so far, in order: whoever makes the change can tell of it once it is committed. */
+export const appendedIn = (tx: Change): readonly Entry[] => appended.get(tx) ?? [];
+
 /**
  * Writes one entry of the log and returns its id. Only inside `change`: its lock is what makes the ids one gapless row, each
  * visible before the next is given, so a reader that asks "what came after the last one I saw" can never miss one.
@@ -106,6 +112,7 @@ export async function append(tx: Change, entry: NewEntry): Promise<number> {
   const row = rowOf(entry, id, last?.chain_hash ?? beginning, text === null ? '' : textHash(salt, text));
   await tx.insertInto('activity').values(row).execute();
   if (text !== null) await tx.insertInto('activity_text').values({ activity_id: id, salt, text }).execute();
+  appended.set(tx, [...appendedIn(tx), asEntry(row)]);
   return id;
 }
 

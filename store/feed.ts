@@ -11,7 +11,8 @@ export type Feed = {
   catchUp(): Promise<void>;
   /** Milliseconds, by the monotonic clock, since the last good read of the log began. */
   staleFor(): number;
-  onEntry(listener: EntryListener): void;
+  /** Returns how to stop hearing of them. */
+  onEntry(listener: EntryListener): () => void;
   close(): Promise<void>;
 };
 
@@ -19,7 +20,7 @@ const pageSize = 500;
 
 /** Follows the activity from its present end: reads on every wake-up, and every `pollMs` whether or not one comes. */
 export async function startFeed(store: Pick<Store, 'db'>, { pollMs = 1_000, wakeUp, onError = () => {} }: FeedOptions): Promise<Feed> {
-  const listeners: EntryListener[] = [];
+  const listeners = new Set<EntryListener>();
   let goodReadBegan = performance.now();
   let position = await latest(store.db);
   let closed = false;
@@ -57,7 +58,10 @@ export async function startFeed(store: Pick<Store, 'db'>, { pollMs = 1_000, wake
     position: () => position,
     catchUp,
     staleFor: () => performance.now() - goodReadBegan,
-    onEntry: listener => void listeners.push(listener),
+    onEntry(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     async close() {
       closed = true;
       clearInterval(timer);

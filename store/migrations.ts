@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import * as people from './migrations/0001-people.ts';
 import * as rule from './migrations/0002-rules.ts';
@@ -19,10 +20,20 @@ const steps = {
   '0007-kept-forms': keptForm,
 };
 
-/** Brings the tables up to date. Several processes may start at once: PostgreSQL and SQLite let one of them do it and the others wait. */
-export async function migrate(db: Reader, kind: Kind): Promise<void> {
+/** The names of all steps, in their order: how far a database has come is the name of its last. */
+export const levels = Object.keys(steps);
+
+/** How far a database of ours has come. */
+export async function levelOf(db: Reader): Promise<string> {
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name desc limit 1`.execute(db);
+  return rows[0]?.name ?? '';
+}
+
+/** Brings the tables up to date, or to the state after an earlier step. Several processes may start at once: PostgreSQL and SQLite let one of them do it and the others wait. */
+export async function migrate(db: Reader, kind: Kind, level?: string): Promise<void> {
   const migrations: Record<string, Migration> = {};
   for (const [name, step] of Object.entries(steps)) migrations[name] = { up: schema => step.up(schema, kind) };
-  const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest();
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
+  const { error } = await (level === undefined ? migrator.migrateToLatest() : migrator.migrateTo(level));
   if (error) throw error;
 }

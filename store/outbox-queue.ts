@@ -4,6 +4,7 @@ import type { Channel, Reader, Tables } from './tables.ts';
 
 const second = 1_000;
 const hour = 3_600 * second;
+const day = 24 * hour;
 const emailPatience = 72 * hour;
 // So many tries fill those hours. Counted too, because a message may have waited for days before anybody could try it once.
 const triesOfPatience = 82;
@@ -129,4 +130,28 @@ export async function markFailed(
     .where('leased_until', '=', message.leasedUntil)
     .executeTakeFirst();
   return over && numUpdatedRows > 0n ? 'failed' : 'waiting';
+}
+
+export type OutboxState = { channel: Channel; waiting: number; oldest: number | null; failed: number };
+
+/** How each channel is doing: how many messages wait, since when the oldest does, and how many of the last day were given up. */
+export async function outboxState(db: Reader, now: number): Promise<OutboxState[]> {
+  const rows = await db
+    .selectFrom('outbox')
+    .select(['channel', 'status', ({ fn }) => fn.countAll<number>().as('messages'), ({ fn }) => fn.min('created_at').as('oldest')])
+    .where(where =>
+      where.or([
+        where('status', 'in', ['waiting', 'sending']),
+        where.and([where('status', '=', 'failed'), where('created_at', '>', now - day)]),
+      ]),
+    )
+    .groupBy(['channel', 'status'])
+    .execute();
+  return (['email', 'text'] as const).map(channel => {
+    const own = rows.filter(row => row.channel === channel);
+    const open = own.filter(({ status }) => status !== 'failed');
+    const sum = (some: typeof own) => some.reduce((total, { messages }) => total + Number(messages), 0);
+    const oldest = open.length === 0 ? null : Math.min(...open.map(row => Number(row.oldest)));
+    return { channel, waiting: sum(open), oldest, failed: sum(own) - sum(open) };
+  });
 }

@@ -70,6 +70,36 @@ export async function councilOperators(db: Reader): Promise<PersonRow[]> {
   return ids.length === 0 ? [] : db.selectFrom('people').selectAll().where('id', 'in', ids).orderBy('name_search').execute();
 }
 
+export type ServiceInUse = { service: string; organisations: number; people: number };
+
+/** Every service that somebody has, or an organisation, whether or not it may be used now. */
+export async function servicesInUse(db: Reader): Promise<ServiceInUse[]> {
+  const kept = db.selectFrom('rules').where('revoked_at', 'is', null).where('domain', '!=', councilDomain);
+  const subscriptions = await kept
+    .select(['v0 as role', ({ fn }) => fn.countAll<number>().as('times')])
+    .where('ptype', '=', 'p')
+    .where('v0', 'like', `${rolePrefix}%`)
+    .where('v0', '!=', administratorRole)
+    .groupBy('v0')
+    .execute();
+  const grants = await kept
+    .select(['v1 as role', ({ fn }) => fn.countAll<number>().as('times')])
+    .where('ptype', '=', 'g')
+    .where('v1', '!=', administratorRole)
+    .groupBy('v1')
+    .execute();
+  const services = new Map<string, ServiceInUse>();
+  const entry = (role: string) => {
+    const service = serviceOf(role);
+    const known = services.get(service) ?? { service, organisations: 0, people: 0 };
+    services.set(service, known);
+    return known;
+  };
+  for (const { role, times } of subscriptions) entry(role).organisations = Number(times);
+  for (const { role, times } of grants) entry(role).people = Number(times);
+  return [...services.values()];
+}
+
 export type Grant = { id: number; service: string; endsAt: number | null; grantedAt: number; grantedBy: number | null };
 
 /** What a person has been given in an organisation and has now; being its administrator is not among it. */

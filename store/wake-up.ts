@@ -1,7 +1,13 @@
 import { Redis } from 'ioredis';
 
 /** Tells every process that there is something new to read. It carries nothing: a lost or invented one does no harm. */
-export type WakeUp = { publish(): void; onWake(listener: () => void): void; close(): Promise<void> };
+export type WakeUp = {
+  publish(): void;
+  onWake(listener: () => void): void;
+  close(): Promise<void>;
+  /** Whether what carries it cannot be reached at the moment. */
+  away(): boolean;
+};
 
 const channel = 'services-portal:wake-up';
 
@@ -20,7 +26,7 @@ function listenerList() {
 /** Wake-ups within this process; others on the same database find out by polling. */
 export function inProcessWakeUp(): WakeUp {
   const listeners = listenerList();
-  return { publish: listeners.wake, onWake: listeners.add, close: async () => {} };
+  return { publish: listeners.wake, onWake: listeners.add, close: async () => {}, away: () => false };
 }
 
 /** Wake-ups through Redis. Nothing waits for it and nothing fails with it: without Redis, polling is what remains. */
@@ -59,6 +65,7 @@ export function redisWakeUp(url: string, onError: (error: unknown) => void = () 
   return {
     publish: () => void publisher.publish(channel, '').catch(miss),
     onWake: listeners.add,
+    away: () => subscriber.status !== 'ready',
     async close() {
       publisher.disconnect();
       subscriber.disconnect();

@@ -2,14 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import type { FastifyInstance } from 'fastify';
 import { request as send } from 'undici';
 import type { Catalogue } from '#config/catalogue.ts';
 import { readSettings, type Settings } from '#config/settings.ts';
-import { buildApp } from '#gateway/app.ts';
 import { prepareDemo } from '#gateway/demo.ts';
 import type { AppDeps } from '#gateway/deps.ts';
 import { type Installation, openInstallation } from '#gateway/installation.ts';
+import { type Serving, startServing } from '#gateway/serving.ts';
 import { createHashing } from '#gateway/sign-in/hashing.ts';
 import { letterheadOf } from '#notify/letter.ts';
 import { startWorker, type Worker } from '#notify/worker.ts';
@@ -18,7 +17,7 @@ import { freePort } from './free-port.ts';
 
 /** The whole demo, listening on a free loopback port, with a clock that a test can move. Ends with `close()`. */
 export type TestApp = {
-  app: FastifyInstance;
+  app: Serving;
   store: Store;
   installation: Installation;
   catalogue: Catalogue;
@@ -51,9 +50,9 @@ export async function startApp({ env = {}, change = deps => deps }: TestOptions 
   const { catalogue, directory } = demo;
   let worker: Worker | null = null;
   const deliverSoon = () => void worker?.deliverNow();
-  const app = await buildApp(change({ settings, catalogue, store, feed, keys, directory, deliverSoon, now, log, ...pages }));
+  const app = await startServing(change({ settings, catalogue, store, feed, keys, directory, deliverSoon, now, log, ...pages }));
   const { portal } = catalogue;
-  const letterhead = letterheadOf(catalogue, settings.wording);
+  const letterhead = () => letterheadOf(catalogue, settings.wording);
   worker = startWorker({ store, transports, letterhead, sealKeys: keys.unseal, now, everyMs: 60_000, log: app.log });
   await app.listen({ port: settings.port, host: '127.0.0.1' });
 

@@ -45,6 +45,7 @@ function findProgram(names: readonly string[]): string | undefined {
   });
 }
 
+/** Where a program of Debian's is; throws if it is not installed. */
 export function programOf(packageName: string): string {
   const entry = debianPackages.find(({ name }) => name === packageName);
   const path = entry && findProgram(entry.programs);

@@ -17,6 +17,11 @@ const commands: Record<string, Entry> = {
   council: { what: 'Say who runs the portal for the council.', load: async () => (await import('./council.ts')).council },
   link: { what: 'Print a fresh link to choose a password.', load: async () => (await import('./link.ts')).link },
   explain: { what: 'Say what an address is, and who may open it and why.', load: async () => (await import('./explain.ts')).explain },
+  backup: {
+    what: 'Write everything that is kept to a folder, while the gateway runs.',
+    load: async () => (await import('./backup.ts')).backup,
+  },
+  restore: { what: 'Begin an empty installation from such a folder.', load: async () => (await import('./restore.ts')).restore },
   export: { what: 'Print every rule that holds, as Casbin reads it.', load: async () => (await import('./export.ts')).exportRules },
 };
 

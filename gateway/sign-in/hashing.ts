@@ -4,7 +4,11 @@ import argon2 from 'argon2';
  * Password hashing with a bounded queue: one hash costs as much as hundreds of proxied pages, so that the 9 o'clock rush waits in
  * line instead of taking the machine (OWASP ASVS 11.4.2: argon2id, 19 MiB, two passes).
  */
-export type Hashing = { hash(password: string): Promise<string>; verify(hash: string | null, password: string): Promise<boolean> };
+export type Hashing = {
+  hash(password: string): Promise<string>;
+  verify(hash: string | null, password: string): Promise<boolean>;
+  sizes(): { running: number; waiting: number };
+};
 
 export class HashingBusy extends Error {
   override name = 'HashingBusy';
@@ -40,5 +44,6 @@ export function createHashing(width = 2, longest = 200): Hashing {
       const right = await inTurn(async () => argon2.verify(hash ?? (await decoy), password));
       return hash !== null && right;
     },
+    sizes: () => ({ running, waiting: waiting.length }),
   };
 }

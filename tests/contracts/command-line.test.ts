@@ -1,4 +1,5 @@
-import { appendFileSync, rmSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { verifyChain } from '#store/activity.ts';
 import { findLink, linkIsLive } from '#store/links.ts';
@@ -13,6 +14,7 @@ import {
   type PersonCells,
   type Place,
   portal,
+  run as runProgram,
   tokenOf,
   withStore,
   writePeople,
@@ -177,6 +179,19 @@ describe.each(['SQLite', 'PostgreSQL'])('the command line on %s', kind => {
       store.db.selectFrom('activity').select('kind').where('service', '=', 'efs').orderBy('id').execute(),
     );
     expect(kinds.map(({ kind }) => kind)).toEqual(['subscription-added', 'subscription-removed']);
+  });
+
+  test('a catalogue that has lost a service which somebody has is found by check, and no gateway starts with it', async () => {
+    await importing([alice], '--apply');
+    await run('subscribe', 'S1', 'governors');
+    const text = readFileSync(place.env.CATALOGUE!, 'utf8');
+    place.env.CATALOGUE = join(place.dir, 'services.yaml');
+    writeFileSync(place.env.CATALOGUE, text.slice(0, text.indexOf('  - id: governors')));
+    const words = /services\.yaml: governors is gone, but 1 organisations and 0 people have it; put it back, with "archived: true"/;
+    expect(await run('check')).toMatchObject({ code: 1, err: expect.stringMatching(words) });
+    expect(await runProgram(place.env, 'gateway/main.ts')).toMatchObject({ code: 1, err: expect.stringMatching(words) });
+    writeFileSync(place.env.CATALOGUE, text.replace('  - id: governors', '  - archived: true\n    id: governors'));
+    expect(await run('check')).toMatchObject({ code: 0, err: '' });
   });
 
   test('the export is what held at an instant', async () => {

@@ -1,8 +1,9 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSettings } from '#config/settings.ts';
-import { InstallationFault, openFor } from '#gateway/installation.ts';
-import { openStore } from '#store/database.ts';
+import { InstallationFault, openFor, openInstallation } from '#gateway/installation.ts';
+import { append } from '#store/activity.ts';
+import { type Change, openStore } from '#store/database.ts';
 import { OpeningFault } from '#store/opening-fault.ts';
 import { emptyPlace, portal } from '#tests/command-line-steps.ts';
 import { freePort } from '#tests/free-port.ts';
@@ -59,4 +60,28 @@ test('a PostgreSQL that cannot be had says why in one sentence, without the pass
     });
     expect(String(fault)).not.toMatch(/to-hide/);
   }
+});
+
+test('a gateway hears of what it has changed itself, once that is committed, and of nothing that came to nothing', async () => {
+  const place = emptyPlace();
+  const heard: object[] = [];
+  const installation = await openInstallation(readSettings(place.env), { kind: 'real', onError() {}, onEntry: entry => heard.push(entry) });
+  const { store } = installation;
+  const add = (name: string) => (tx: Change) =>
+    append(tx, { at: 5, kind: 'organisation-added', data: { code: name }, text: { organisation: 'First School' } }).then(
+      () => heard.length,
+    );
+  expect(await store.change(add('S1'))).toBe(0);
+  await store
+    .change(async tx => {
+      await add('S2')(tx);
+      throw new Error('never mind');
+    })
+    .catch(() => {});
+  await portal(place.env, ['council', 'add', 'olga@hants.gov.uk']);
+  await installation.feed.catchUp();
+  await installation.close();
+  rmSync(place.dir, { recursive: true });
+  expect(heard).toEqual([expect.objectContaining({ id: 1, kind: 'organisation-added', data: { code: 'S1' } })]);
+  expect(JSON.stringify(heard)).not.toContain('First School');
 });

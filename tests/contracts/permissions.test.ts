@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildApp } from '#gateway/app.ts';
+import { createCounts } from '#gateway/counts.ts';
+import { createHashing } from '#gateway/sign-in/hashing.ts';
 import { type Form, forms } from '#tests/permissions-forms.ts';
 import { openScene, originOf, personas, picture, type Scene, type Visit } from '#tests/permissions-personas.ts';
 import { type Row, sayOutcome, table } from '#tests/permissions-table.ts';
@@ -15,7 +17,9 @@ type Route = { method: string; url: string; rule: Row };
 
 /** The portal's routes; what the sites' catch-all lets through is the page's affair, and has a test of its own below. */
 function routes(...methods: string[]): Route[] {
-  const all = scene.app.app.declaredRoutes.filter(({ method, rule }) => methods.includes(method) && rule !== 'page' && rule !== 'asset');
+  const all = scene.app.app
+    .present()
+    .app.declaredRoutes.filter(({ method, rule }) => methods.includes(method) && rule !== 'page' && rule !== 'asset');
   return all as Route[];
 }
 
@@ -45,6 +49,8 @@ describe('a route', () => {
   const withRoute = (method: string, config?: object) =>
     buildApp({
       ...scene.deps,
+      counts: createCounts(),
+      hashing: createHashing(),
       addToPortal: portal => void portal.route({ method, url: '/extra', ...(config ? { config } : {}), handler: async () => 'anything' }),
     });
 
@@ -54,15 +60,11 @@ describe('a route', () => {
     ['POST', undefined, 'POST /extra'],
     ['POST', { rule: 'everybody' }, 'POST /extra'],
   ])('by %s with %o does not let the gateway start', async (method, config, named) => {
-    const gateway = await withRoute(method, config);
-    await expect(gateway.listen({ port: 0, host: '127.0.0.1' })).rejects.toThrow(`Routes without a rule: ${named}`);
-    expect(gateway.server.listening).toBe(false);
-    await gateway.close();
+    await expect(withRoute(method, config)).rejects.toThrow(`Routes without a rule: ${named}`);
   });
 
   test('with one of the rules does', async () => {
-    const gateway = await withRoute('POST', { rule: 'signed-in' });
-    await gateway.ready();
+    const { app: gateway } = await withRoute('POST', { rule: 'signed-in' });
     expect(gateway.declaredRoutes).toContainEqual({ method: 'POST', url: '/extra', rule: 'signed-in' });
     await gateway.close();
   });

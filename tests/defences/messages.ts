@@ -1,6 +1,6 @@
 import { attacks, type Defence, edit, lookUp, server } from './defence.ts';
 
-const headers = (take: string, put: string) => edit('gateway/headers.ts', take, put);
+const headers = (take: string, put = '') => edit('gateway/headers.ts', take, put);
 const spelling = (read: string) =>
   edit('config/catalogue-headers.ts', 'name.toLowerCase().replace(/[^a-z0-9]/g', `name.toLowerCase().replace(${read}`);
 /** A header that is believed although nobody but its sender vouches for it. */
@@ -102,7 +102,7 @@ export const messages: Defence[] = [
   {
     rows: [62],
     out: 'Node hides no header past a number',
-    edits: [server('app.server.maxHeadersCount = 0;', 'app.server.maxHeadersCount = 100;')],
+    edits: [edit('gateway/connections.ts', 'server.maxHeadersCount = 0;', 'server.maxHeadersCount = 100;')],
     tests: [attacks],
   },
   {

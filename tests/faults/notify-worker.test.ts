@@ -62,7 +62,7 @@ function work(transports: Partial<Transports>): Worker {
   const deps = {
     store,
     transports: { email: null, text: null, ...transports },
-    letterhead,
+    letterhead: () => letterhead,
     sealKeys: [sealKey],
     now: () => clock,
     everyMs: 3_600_000,
@@ -194,7 +194,13 @@ test.each([
 
 test('what is refused for good stays so when the clock is set back that moment', async () => {
   const backwards = { ...recorder().transport, send: () => Promise.reject(new RefusedForGood('no')) };
-  const deps = { store, transports: { email: backwards, text: null }, letterhead, sealKeys: [sealKey], everyMs: 3_600_000 };
+  const deps = {
+    store,
+    transports: { email: backwards, text: null },
+    letterhead: () => letterhead,
+    sealKeys: [sealKey],
+    everyMs: 3_600_000,
+  };
   const worker = startWorker({ ...deps, now: () => clock--, log: { warn() {} } });
   open.push(worker);
   await queue(accessChanged);
@@ -221,7 +227,7 @@ test('a login that is refused is a fault of the settings: the message waits, and
 test('a message sealed before a change of keys is sent after it', async () => {
   const { sent, transport } = recorder();
   await queue(passwordReset);
-  const deps = { store, transports: { email: transport, text: null }, letterhead, now: () => clock, everyMs: 3_600_000 };
+  const deps = { store, transports: { email: transport, text: null }, letterhead: () => letterhead, now: () => clock, everyMs: 3_600_000 };
   const worker = startWorker({ ...deps, sealKeys: [new Uint8Array(32).fill(8), sealKey], log: { warn() {} } });
   open.push(worker);
   await worker.deliverNow();
@@ -356,7 +362,7 @@ test('a message is sent by the clock as well, without a call', async () => {
   const worker = startWorker({
     store,
     transports: { email: transport, text: null },
-    letterhead,
+    letterhead: () => letterhead,
     sealKeys: [sealKey],
     now: () => clock,
     everyMs: 5,

@@ -1,0 +1,107 @@
+import { closeSync, openSync, write } from 'node:fs';
+import type { Socket } from 'node:net';
+import { promisify } from 'node:util';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { OperatorFault } from '#config/operator-fault.ts';
+
+/**
+ * A line of JSON about each request that was answered. A line handed to the logger would cost as much as all the rest of a request, so
+ * these are put together by hand and written many at a time; no request ever waits for the disk.
+ */
+export type AccessLog = {
+  note(request: FastifyRequest, reply: FastifyReply): void;
+  /** How many lines were given up because the disk could not keep up. */
+  lost(): number;
+  /** Writes what is left. */
+  close(): Promise<void>;
+};
+
+const EVERY_MS = 500;
+const FULL = 64 * 1024;
+// About ten thousand lines: what may wait for a disk that is slow, and no more.
+const MOST_WAITING = 4 * 1024 * 1024;
+
+const writeTo = promisify(write);
+
+/** @param file a path, or - for standard output. Throws OperatorFault when it cannot be written. */
+export function openAccessLog(file: string, now: () => number): AccessLog {
+  const descriptor = file === '-' ? 1 : openForGood(file);
+  const sentBefore = new WeakMap<Socket, number>();
+  let waiting = '';
+  let writing: Promise<void> | null = null;
+  let lost = 0;
+
+  async function writeWaiting(): Promise<void> {
+    while (waiting !== '') {
+      let rest = Buffer.from(waiting);
+      const lines = waiting;
+      waiting = '';
+      try {
+        while (rest.length > 0) rest = rest.subarray((await writeTo(descriptor, rest)).bytesWritten);
+      } catch {
+        // A full disk: the gateway goes on, and the number of lines that are missing says so.
+        lost += lines.split('\n').length - 1;
+      }
+    }
+  }
+  const flush = () => {
+    writing ??= writeWaiting().finally(() => {
+      writing = null;
+    });
+    return writing;
+  };
+  const timer = setInterval(flush, EVERY_MS).unref();
+
+  /** With its headers, as the connection counts; of a connection that is kept open, since the answer before. */
+  function bytesOf({ socket }: FastifyRequest): number {
+    const sent = socket.bytesWritten;
+    const before = sentBefore.get(socket) ?? 0;
+    sentBefore.set(socket, sent);
+    return sent - before;
+  }
+
+  return {
+    note(request, reply) {
+      const bytes = bytesOf(request);
+      if (waiting.length > MOST_WAITING) {
+        lost += 1;
+        return;
+      }
+      waiting += lineOf(request, reply, now(), bytes);
+      if (waiting.length > FULL) void flush();
+    },
+    lost: () => lost,
+    async close() {
+      clearInterval(timer);
+      await writing;
+      await flush();
+      if (descriptor !== 1) closeSync(descriptor);
+    },
+  };
+}
+
+/** Who asked for what, and what came of it. No names, and no query: it can hold a one-time link. */
+function lineOf(request: FastifyRequest, reply: FastifyReply, at: number, bytes: number): string {
+  const query = request.url.indexOf('?');
+  return `${JSON.stringify({
+    time: new Date(at).toISOString(),
+    reference: request.id,
+    person: request.signedIn?.person.id ?? null,
+    organisation: request.signedIn?.organisation?.id ?? null,
+    service: request.page?.service ?? null,
+    method: request.method,
+    host: request.headers.host ?? null,
+    path: query < 0 ? request.url : request.url.slice(0, query),
+    status: reply.raw.statusCode,
+    bytes,
+    ms: Math.round(reply.elapsedTime * 10) / 10,
+  })}\n`;
+}
+
+function openForGood(file: string): number {
+  try {
+    return openSync(file, 'a', 0o640);
+  } catch {
+    throw new OperatorFault(`The file ${file} cannot be written: set ACCESS_LOG to one that this user may write.`);
+  }
+}
