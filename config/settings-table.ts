@@ -13,6 +13,7 @@ const secret = (name: string, meaning: string): SettingRow => ({ name, default: 
 /** Every setting: the only list, from which .env.example and the README table are made. */
 export const settingsTable: readonly SettingRow[] = [
   plain('PORT', '8080', 'Port to listen on.'),
+  plain('WORKERS', '1', 'Processes on this machine that share the port. More than one needs DATABASE_URL.'),
   plain('HOST', '127.0.0.1', 'IP address to listen on. The demo accepts a loopback address only.'),
   plain('DATA_DIR', './data', 'Folder of the SQLite file and of everything else that is kept on disk.'),
   plain('CATALOGUE', '', 'Path of the services.yaml to serve. Not set: the demo.'),

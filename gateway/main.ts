@@ -10,16 +10,25 @@ import { startTimedWork } from '#store/jobs.ts';
 import { buildApp } from './app.ts';
 import { openInstallation } from './installation.ts';
 import { createHashing } from './sign-in/hashing.ts';
+import { isWorker, joinWorkers, startWorkers } from './workers.ts';
 
-/** The only file that reads the process, opens connections and listens. */
+/** The only file that reads the process, opens connections and listens, or has workers do all that (workers.ts). */
 const now = Date.now;
 const OUTBOX_EVERY_MS = 5_000;
 
 try {
-  await start(readSettings(process.env));
+  const settings = readSettings(process.env);
+  if (settings.workers > 1 && !isWorker()) await startSeveral(settings.workers);
+  else await start(settings);
 } catch (error) {
   console.error(sentenceOf(error));
   process.exit(1);
+}
+
+async function startSeveral(count: number): Promise<void> {
+  const workers = startWorkers(count, sentence => console.error(sentence));
+  closeWithGrace({ delay: 15_000, logger: false }, () => workers.close());
+  console.log(await workers.ready);
 }
 
 async function start(settings: Settings): Promise<void> {
@@ -39,13 +48,18 @@ async function start(settings: Settings): Promise<void> {
   worker = startWorker({ store, transports, letterhead, sealKeys: keys.unseal, now, everyMs: OUTBOX_EVERY_MS, log: app.log });
   const timedWork = startTimedWork(store, { now, longestSessionMs: settings.absoluteHours * 3_600_000, onError: report });
   const running = [app, worker, timedWork, installation, ...(demo ? [demo] : [])];
-  closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
+  let stopping = false;
+  const closing = closeWithGrace({ delay: 10_000, logger: false }, async ({ err }) => {
+    stopping = true;
     if (err) app.log.error({ err }, 'stopping after an unexpected failure');
     for (const one of running) await one.close();
   });
 
   await app.listen({ port: settings.port, host: settings.host });
-  console.log(demo ? demo.welcome : `The Services Portal is ready for ${catalogue.portal.origin}/`);
+  const welcome = demo ? demo.welcome : `The Services Portal is ready for ${catalogue.portal.origin}/`;
+  const stop = () => void (stopping || closing.close());
+  if (isWorker()) joinWorkers(welcome, stop);
+  else console.log(welcome);
 }
 
 /** The catalogue of the settings; without one the demo, whose code is loaded only then. */
