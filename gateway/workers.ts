@@ -28,6 +28,9 @@ export function startWorkers(count: number, say: (sentence: string) => void): Wo
   const { signal: told } = stopping;
   const answering = new Set<number>();
   const slots: Promise<void>[] = [];
+  // Workers accept for themselves, whoever is free. Handed out in turn, a connection on its way to a worker that is killed would be
+  // neither answered nor closed, and each would cost the first process more than it costs to judge a request.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({ exec: fileURLToPath(new URL('./main.ts', import.meta.url)), args: [] });
 
   async function runOne(onReady: (welcome: string) => void): Promise<{ how: string; lastedMs: number }> {
