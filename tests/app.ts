@@ -52,13 +52,13 @@ async function switches(): Promise<Record<string, string>> {
 export async function startApp({ env = {}, change = deps => deps }: TestOptions = {}): Promise<TestApp> {
   const dataDir = mkdtempSync(join(tmpdir(), 'portal-test-'));
   const settings = readSettings({ PORT: String(await freePort()), DATA_DIR: dataDir, LOG_LEVEL: 'info', ...(await switches()), ...env });
+  const lines: string[] = [];
   const clock = { now: Date.now() };
   const now = () => clock.now;
   const demo = await prepareDemo(settings, now);
   const installation = await openInstallation(settings, { kind: 'demo', onError: error => lines.push(String(error)) });
   const { store, feed, keys } = installation;
   const { transports, pages } = await demo.settle(store, createHashing());
-  const lines: string[] = [];
   const log = new PassThrough().on('data', chunk => lines.push(String(chunk)));
   const { catalogue, directory } = demo;
   let worker: Worker | null = null;
