@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createBrowser } from '#tests/app.ts';
 import { type Env, run } from '#tests/command-line-steps.ts';
 import { freePort } from '#tests/free-port.ts';
@@ -12,8 +12,10 @@ import { startGateway, stopGateway } from '#tests/gateway-process.ts';
 import { ask } from '#tests/raw-http.ts';
 import { type Postgres, startPostgres } from '#tests/servers.ts';
 
-const WORKERS = 3;
-const patience = { timeout: 60_000 };
+const WORKERS = 2;
+const patience = { timeout: 120_000 };
+// Each start is that of three processes.
+vi.setConfig({ testTimeout: 300_000 });
 
 let postgres: Postgres;
 let dir = '';
@@ -150,12 +152,13 @@ test('when the first process is killed, no worker stays behind', async () => {
 });
 
 test('a port that somebody else has ends all of it, and is named once', async () => {
-  const other = createServer().listen(port, '127.0.0.1');
-  const { code, err } = await run(env, 'gateway/main.ts');
+  const taken = await freePort();
+  const other = createServer().listen(taken, '127.0.0.1');
+  const { code, err } = await run({ ...env, PORT: String(taken) }, 'gateway/main.ts');
   other.close();
   expect(code).toBe(1);
   expect(err.split('\n')).toEqual([
-    expect.stringMatching(new RegExp(`^Port ${port} is already in use: `)),
+    expect.stringMatching(new RegExp(`^Port ${taken} is already in use: `)),
     'The gateway stops, because a worker ended before it was ready (exit code 1).',
     '',
   ]);
