@@ -1,14 +1,27 @@
 import { defineConfig } from 'vitest/config';
+import { countBothSides, onServers } from './tests/both-sides/count.ts';
 
-// "fast" asks rules and single rooms: the inner loop. "gateway" asks a whole gateway, inside the test's own process, over its port.
+const gateway = { include: ['tests/gateway/*.test.ts'], testTimeout: 15_000, hookTimeout: 60_000, isolate: false };
+
+// "fast" asks rules and single rooms: the inner loop. "gateway" asks a whole gateway, inside the test's own process, over its port:
+// once with nothing set, and once more on PostgreSQL and Redis.
 // "whole" is everything with a browser, a server of its own or a gateway in a process of its own, one file after the other.
 export default defineConfig({
   test: {
     maxWorkers: '100%',
+    reporters: ['default', countBothSides()],
     projects: [
       // Loading the code anew for each file would take longer than running them.
       { test: { name: 'fast', include: ['tests/*.test.ts'], testTimeout: 15_000, isolate: false } },
-      { test: { name: 'gateway', include: ['tests/gateway/*.test.ts'], testTimeout: 15_000, hookTimeout: 60_000, isolate: false } },
+      { test: { name: 'gateway', ...gateway } },
+      {
+        test: {
+          name: onServers,
+          ...gateway,
+          globalSetup: ['tests/both-sides/start-servers.ts'],
+          setupFiles: ['tests/both-sides/use-servers.ts'],
+        },
+      },
       {
         test: {
           name: 'whole',

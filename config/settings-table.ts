@@ -13,8 +13,13 @@ const secret = (name: string, meaning: string): SettingRow => ({ name, default: 
 /** Every setting: the only list, from which .env.example and the README table are made. */
 export const settingsTable: readonly SettingRow[] = [
   plain('PORT', '8080', 'Port to listen on.'),
+  plain('WORKERS', '1', 'Processes on this machine that share the port. More than one needs DATABASE_URL.'),
   plain('HOST', '127.0.0.1', 'IP address to listen on. The demo accepts a loopback address only.'),
-  plain('OPERATIONS_PORT', '', 'Port for /healthz, /readyz and /metrics, which PORT never answers. Not set: none.'),
+  plain(
+    'OPERATIONS_PORT',
+    '',
+    'Port for /healthz, /readyz and /metrics, which PORT never answers; each further worker has the next. Not set: none.',
+  ),
   plain('OPERATIONS_HOST', '127.0.0.1', 'IP address of that port. Whoever reaches it needs no sign-in.'),
   plain('DATA_DIR', './data', 'Folder of the SQLite file and of everything else that is kept on disk.'),
   plain('CATALOGUE', '', 'Path of the services.yaml to serve. Not set: the demo.'),

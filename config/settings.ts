@@ -5,6 +5,8 @@ import { settingsTable } from './settings-table.ts';
 
 export type Settings = {
   port: number;
+  /** How many processes answer on that port. */
+  workers: number;
   host: string;
   /** Where health and metrics are asked for; null when nobody asks. */
   operations: { port: number; host: string } | null;
@@ -68,6 +70,7 @@ function collect(read: Reader): Settings {
   const host = hostOf(read, 'HOST');
   return {
     port: read.whole('PORT', 0, 65535),
+    workers: read.whole('WORKERS', 1, 64),
     host,
     operations: operationsOf(read),
     dataDir: read.text('DATA_DIR'),
@@ -182,6 +185,8 @@ function faultsBetween(settings: Settings, read: Reader): string[] {
   const loopback = isLoopback(settings.host);
   if (settings.redisUrl && !settings.databaseUrl)
     faults.push('REDIS_URL: SQLite with Redis is refused; set DATABASE_URL to a PostgreSQL database or remove REDIS_URL');
+  if (settings.workers > 1 && !settings.databaseUrl)
+    faults.push('WORKERS: several processes cannot share SQLite; set DATABASE_URL to a PostgreSQL database, or WORKERS to 1');
   if (settings.databaseUrl && !read.isSet('SESSION_KEYS')) {
     faults.push(
       'SESSION_KEYS: is required with DATABASE_URL, so that all processes share it; set 32 random bytes in base64 (openssl rand -base64 32)',

@@ -22,6 +22,8 @@ export async function seedDemo(store: Store, data: DemoData): Promise<void> {
   }
   const now = data.now();
   await store.change(async tx => {
+    // Another process may have been first meanwhile.
+    if ((await installationValue(tx, 'demo-data')) !== undefined) return;
     const ids = new Map<string, number>();
     for (const organisation of data.organisations) ids.set(organisation.code, await addDemoOrganisation(tx, organisation, now));
     for (const person of data.people) await addDemoPerson(tx, person, { ids, hashes, now });

@@ -2,14 +2,14 @@ import { join } from 'node:path';
 import { OperatorFault } from '#config/operator-fault.ts';
 import type { Settings } from '#config/settings.ts';
 import { appendedIn, type Entry } from '#store/activity.ts';
-import { lockDataDir } from '#store/data-dir.ts';
+import { lockDataDir, makeDataDir } from '#store/data-dir.ts';
 import { openStore, type Store, type StoreOptions } from '#store/database.ts';
 import { type Feed, startFeed } from '#store/feed.ts';
 import { rememberValue } from '#store/installation.ts';
 import { inProcessWakeUp, redisWakeUp, type WakeUp } from '#store/wake-up.ts';
 import { type Keys, loadKeys } from './keys.ts';
 
-/** What an installation keeps: its data folder for itself, its store, its change feed and its keys. */
+/** What an installation keeps: its data folder, its store, its change feed and its keys. */
 export type Installation = { store: Store; feed: Feed; keys: Keys; wakeUp: WakeUp; close(): Promise<void> };
 export type InstallationKind = 'demo' | 'real';
 
@@ -24,9 +24,10 @@ type Options = {
   onEntry?(entry: Entry): void;
 };
 
-/** Opens everything for a gateway, which must be the only one on its data folder. */
+/** Opens everything for a gateway, which must be the only one on its folder when the data is in it. */
 export async function openInstallation(settings: Settings, { kind, onError, onEntry }: Options): Promise<Installation> {
-  const lock = lockDataDir(settings.dataDir);
+  const lock = settings.databaseUrl ? null : lockDataDir(settings.dataDir);
+  if (!lock) makeDataDir(settings.dataDir);
   const keys = loadKeys(settings);
   const wakeUp = settings.redisUrl ? redisWakeUp(settings.redisUrl, onError) : inProcessWakeUp();
   let feed: Feed | null = null;
@@ -48,7 +49,7 @@ export async function openInstallation(settings: Settings, { kind, onError, onEn
       await feed?.close();
       await wakeUp.close();
       await store.close();
-      lock.release();
+      lock?.release();
     },
   };
 }

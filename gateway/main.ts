@@ -14,18 +14,28 @@ import { fixedCatalogue, followCatalogue, openCatalogue } from './reload.ts';
 import { startServing } from './serving.ts';
 import { createHashing } from './sign-in/hashing.ts';
 import { refuseVanished } from './vanished.ts';
+import { isWorker, joinWorkers, startWorkers, workerSlot } from './workers.ts';
 
-/** The only file that reads the process, opens connections and listens. */
+/** The only file that reads the process, opens connections and listens, or has workers do all that (workers.ts). */
 const now = Date.now;
 const OUTBOX_EVERY_MS = 5_000;
 // For everything that is to be put away once the last answer has been given.
 const PUTTING_AWAY_MS = 10_000;
 
 try {
-  await start(readSettings(process.env));
+  const settings = readSettings(process.env);
+  if (settings.workers > 1 && !isWorker()) await startSeveral(settings);
+  else await start(settings);
 } catch (error) {
   console.error(sentenceOf(error));
   process.exit(1);
+}
+
+async function startSeveral(settings: Settings): Promise<void> {
+  const workers = startWorkers(settings.workers, sentence => console.error(sentence));
+  stopWhenTold(settings, () => workers.close());
+  if (settings.catalogue !== null) process.on('SIGHUP', () => workers.reload());
+  console.log(await workers.ready);
 }
 
 async function start(settings: Settings): Promise<void> {
@@ -64,10 +74,10 @@ async function start(settings: Settings): Promise<void> {
     await serving.serve(next);
   };
   const reloading = file === null ? fixedCatalogue(began, now) : followCatalogue({ file, began, take, now, log });
-  const operations = await openOperations({ settings, installation, serving, reloading, accessLog, now });
+  const operations = await openOperations({ settings, installation, serving, reloading, accessLog, slot: workerSlot(), now });
 
   const closing = [reloading, serving, worker, timedWork, installation, accessLog, demo, operations];
-  stopWhenTold(settings, async err => {
+  const stop = stopWhenTold(settings, async err => {
     if (err) log.error({ err }, 'stopping after an unexpected failure');
     operations.drain();
     for (const one of closing) await one?.close();
@@ -75,24 +85,34 @@ async function start(settings: Settings): Promise<void> {
   if (file !== null) process.on('SIGHUP', () => void reloading.reload());
 
   await serving.listen({ port: settings.port, host: settings.host });
-  console.log(demo ? demo.welcome : `The Services Portal is ready for ${catalogue.portal.origin}/`);
+  const welcome = demo ? demo.welcome : `The Services Portal is ready for ${catalogue.portal.origin}/`;
+  if (isWorker()) joinWorkers(welcome, stop);
+  else console.log(welcome);
 }
 
-function stopWhenTold({ catalogue, drainSeconds }: Settings, stop: (err?: Error) => Promise<void>): void {
+/** Stops once, when a signal says so, when npm has gone, or when whoever is given the function returned says so. */
+function stopWhenTold({ catalogue, drainSeconds }: Settings, end: (err?: Error) => Promise<void>): () => void {
   let stopping = false;
   // A terminal that is closed ends the demo; whoever has a catalogue means by it: read it again.
   const skip: 'SIGHUP'[] = catalogue === null ? [] : ['SIGHUP'];
   const grace = closeWithGrace({ delay: drainSeconds * 1000 + PUTTING_AWAY_MS, logger: false, skip }, async ({ err }) => {
     stopping = true;
-    await stop(err);
+    await end(err);
   });
-  if (process.env.npm_lifecycle_event === undefined) return;
-  // npm hands a signal to the shell between it and us, which ends and tells nobody: that we have another parent is all there is to see.
+  const stop = () => {
+    if (!stopping) grace.close();
+  };
+  if (process.env.npm_lifecycle_event !== undefined && !isWorker()) stopWithoutParent(stop);
+  return stop;
+}
+
+/** npm hands a signal to the shell between it and us, which ends and tells nobody: that we have another parent is all there is to see. */
+function stopWithoutParent(stop: () => void): void {
   const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid === parent) return;
     clearInterval(timer);
-    if (!stopping) grace.close();
+    stop();
   }, 500).unref();
 }
 

@@ -14,6 +14,8 @@ type Observed = {
   serving: Pick<Serving, 'counts' | 'hashing' | 'present'>;
   reloading: Pick<Reloading, 'state'>;
   accessLog: Pick<AccessLog, 'lost'> | null;
+  /** Which of several workers this is, from 0: each has figures of its own, and a port of its own for them. */
+  slot: number;
   now: () => number;
 };
 
@@ -49,7 +51,7 @@ export async function openOperations(observed: Observed): Promise<Operations> {
       ...(redisAway ? { redis: { needed: false, ask: () => ({ well: !redisAway(), says: redisAway() ? 'away' : 'well' }) } } : {}),
     },
   });
-  await operations.listen(where);
+  await operations.listen({ ...where, port: where.port + observed.slot });
   return operations;
 }
 

@@ -50,7 +50,8 @@ export function createOperations({ parts, metrics }: OperationsDeps): Operations
   });
   return {
     async listen({ port, host }) {
-      server.listen(port, host);
+      // Workers of one port share it, unless it is said that this one is nobody else's.
+      server.listen({ port, host, exclusive: true });
       await once(server, 'listening');
     },
     drain() {

@@ -1,4 +1,5 @@
-import { appendFile, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Email, TextMessage, Transports } from './delivery.ts';
 
@@ -15,30 +16,20 @@ export type DemoMessage = {
 const KEPT = 500;
 
 /**
- * The demo's ways out: nothing leaves the machine, every message can be read at /demo/outbox.
- * Kept in outbox.jsonl of the data directory, so that a restart shows the same list. `latest` is newest first.
+ * The demo's ways out: nothing leaves the machine, every message can be read at /demo/outbox. They are kept in outbox.jsonl of the
+ * data directory and read from there, since the process that is asked need not be the one that sent. `latest` is newest first.
  */
 export async function openDemoOutbox(
   dataDir: string,
   now: () => number,
 ): Promise<{ transports: Transports; latest(): readonly DemoMessage[] }> {
   const file = join(dataDir, 'outbox.jsonl');
-  const messages = await readMessages(file);
-  await rewrite(file, messages);
-
-  async function append(message: Omit<DemoMessage, 'at'>): Promise<void> {
-    // A message sent again after a crash carries the same id, and is shown once.
-    if (messages.some(({ id }) => id === message.id)) return;
-    const kept = { ...message, at: now() };
-    await appendFile(file, line(kept), { mode: 0o600 });
-    messages.push(kept);
-    if (messages.length > KEPT) messages.shift();
-  }
+  shorten(file);
 
   // One after the other, so that the list keeps the order of the outbox.
   let last = Promise.resolve();
   function keep(message: Omit<DemoMessage, 'at'>): Promise<void> {
-    const kept = last.then(() => append(message));
+    const kept = last.then(() => appendFile(file, line({ ...message, at: now() }), { mode: 0o600 }));
     last = kept.catch(() => {});
     return kept;
   }
@@ -49,21 +40,30 @@ export async function openDemoOutbox(
       email: { send: (email: Email) => keep({ kind: 'email', ...email }), close },
       text: { send: (text: TextMessage) => keep({ kind: 'text', subject: null, html: null, ...text }), close },
     },
-    latest: () => messages.toReversed(),
+    latest: () => readMessages(file).slice(-KEPT).toReversed(),
   };
 }
 
-const line = (message: DemoMessage) => `${JSON.stringify(message)}\n`;
+/** The line break comes first: a line that was torn when its process was killed must not swallow the next message. */
+const line = (message: DemoMessage) => `\n${JSON.stringify(message)}`;
 
-async function readMessages(file: string): Promise<DemoMessage[]> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
-    throw error;
-  });
-  return text.split('\n').flatMap(readLine).slice(-KEPT);
+/** A message sent again after a crash carries the same id, and is shown once. */
+function readMessages(file: string): DemoMessage[] {
+  const messages = new Map<string, DemoMessage>();
+  for (const message of readText(file).split('\n').flatMap(readLine)) if (!messages.has(message.id)) messages.set(message.id, message);
+  return [...messages.values()];
 }
 
-/** The last line may be torn when the process was killed while writing it; the outbox sends that message again. */
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return '';
+  }
+}
+
+/** A torn line is no message; the outbox sends it again. */
 function readLine(text: string): DemoMessage[] {
   try {
     return text === '' ? [] : [JSON.parse(text) as DemoMessage];
@@ -72,8 +72,10 @@ function readLine(text: string): DemoMessage[] {
   }
 }
 
-/** Starts the file afresh: a torn line without an end would swallow the next message, and the file must not grow for ever. */
-async function rewrite(file: string, messages: readonly DemoMessage[]): Promise<void> {
-  await writeFile(`${file}.new`, messages.map(line).join(''), { mode: 0o600 });
-  await rename(`${file}.new`, file);
+/** The file must not grow for ever. */
+function shorten(file: string): void {
+  const messages = readMessages(file);
+  if (messages.length <= KEPT) return;
+  writeFileSync(`${file}.new`, messages.slice(-KEPT).map(line).join(''), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
 }

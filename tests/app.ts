@@ -14,6 +14,7 @@ import { letterheadOf } from '#notify/letter.ts';
 import { startWorker, type Worker } from '#notify/worker.ts';
 import type { Store } from '#store/database.ts';
 import { freePort } from './free-port.ts';
+import { copyDatabase } from './servers.ts';
 
 /** The whole demo, listening on a free loopback port, with a clock that a test can move. Ends with `close()`. */
 export type TestApp = {
@@ -34,18 +35,29 @@ export type TestApp = {
   close(): Promise<void>;
 };
 
+/** What a visitor and a look into the store need of it; the gateway may as well be in a process of its own. */
+export type DemoPlace = Pick<TestApp, 'port' | 'portal' | 'store' | 'browser' | 'signIn' | 'outbox'>;
+
 export type TestOptions = { env?: Record<string, string>; change?: (deps: AppDeps) => AppDeps };
+
+/** Both switches as this run has them: nothing set, or a database of its own on the servers that vitest started (both-sides/). */
+async function switches(): Promise<Record<string, string>> {
+  const { TEST_TEMPLATE_DATABASE: template, TEST_REDIS: redis } = process.env;
+  if (!template || !redis) return {};
+  const keys = Buffer.alloc(32, 5).toString('base64');
+  return { DATABASE_URL: await copyDatabase(template), REDIS_URL: redis, SESSION_KEYS: keys };
+}
 
 export async function startApp({ env = {}, change = deps => deps }: TestOptions = {}): Promise<TestApp> {
   const dataDir = mkdtempSync(join(tmpdir(), 'portal-test-'));
-  const settings = readSettings({ PORT: String(await freePort()), DATA_DIR: dataDir, LOG_LEVEL: 'info', ...env });
+  const settings = readSettings({ PORT: String(await freePort()), DATA_DIR: dataDir, LOG_LEVEL: 'info', ...(await switches()), ...env });
+  const lines: string[] = [];
   const clock = { now: Date.now() };
   const now = () => clock.now;
   const demo = await prepareDemo(settings, now);
   const installation = await openInstallation(settings, { kind: 'demo', onError: error => lines.push(String(error)) });
   const { store, feed, keys } = installation;
   const { transports, pages } = await demo.settle(store, createHashing());
-  const lines: string[] = [];
   const log = new PassThrough().on('data', chunk => lines.push(String(chunk)));
   const { catalogue, directory } = demo;
   let worker: Worker | null = null;
@@ -146,7 +158,8 @@ function hiddenFields(html: string): [string, string][] {
   return inputs.map(input => [attribute(input, 'name'), attribute(input, 'value').replaceAll('&amp;', '&').replaceAll('&#39;', "'")]);
 }
 
-async function signInDemo(browser: Browser, portal: string, userId: string): Promise<Browser> {
+/** Signs one of the demo's people in through the form, and sees that they are. */
+export async function signInDemo(browser: Browser, portal: string, userId: string): Promise<Browser> {
   const { demoPeople } = await import('#config/demo/people.ts');
   const person = demoPeople.find(one => one.userId === userId);
   if (!person) throw new Error(`the demo has nobody called ${userId}`);

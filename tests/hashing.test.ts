@@ -43,6 +43,7 @@ test.each([
   const asked: (string | null)[] = [];
   const hashing: Hashing = {
     hash: async () => '',
+    sizes: () => ({ running: 0, waiting: 0 }),
     async verify(hash) {
       asked.push(hash);
       return true;

@@ -27,7 +27,7 @@ test('messages are shown newest first, e-mails and texts alike', async () => {
 test('a restart shows the same messages, and a torn last line hides none that comes after it', async () => {
   const first = await openDemoOutbox(dataDir, () => 1000);
   await first.transports.email?.send(email);
-  await appendFile(join(dataDir, 'outbox.jsonl'), '{"id":"m9","kind":"em');
+  await appendFile(join(dataDir, 'outbox.jsonl'), '\n{"id":"m9","kind":"em');
   const second = await openDemoOutbox(dataDir, () => 2000);
   expect(second.latest().map(({ id }) => id)).toEqual(['m1']);
   await second.transports.text?.send(text);
@@ -42,6 +42,13 @@ test('a message sent again is shown once', async () => {
   expect((await openDemoOutbox(dataDir, () => 3000)).latest()).toHaveLength(1);
 });
 
+test('what one process sends is shown by another that has been open all along', async () => {
+  const [one, other] = [await openDemoOutbox(dataDir, () => 1000), await openDemoOutbox(dataDir, () => 1000)];
+  await one.transports.email?.send(email);
+  await other.transports.text?.send(text);
+  for (const outbox of [one, other]) expect(outbox.latest().map(({ id }) => id)).toEqual(['m2', 'm1']);
+});
+
 test('only the newest five hundred are kept, in memory and on disk', async () => {
   const outbox = await openDemoOutbox(dataDir, () => 1000);
   for (let n = 1; n <= 503; n++) await outbox.transports.text?.send({ ...text, id: `m${n}` });
@@ -49,5 +56,5 @@ test('only the newest five hundred are kept, in memory and on disk', async () =>
   const again = await openDemoOutbox(dataDir, () => 1000);
   expect(again.latest()).toHaveLength(500);
   expect(again.latest().at(-1)?.id).toBe('m4');
-  expect((await readFile(join(dataDir, 'outbox.jsonl'), 'utf8')).trimEnd().split('\n')).toHaveLength(500);
+  expect((await readFile(join(dataDir, 'outbox.jsonl'), 'utf8')).trim().split('\n')).toHaveLength(500);
 });

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { accessSync, chownSync, constants, mkdtempSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
@@ -103,6 +104,15 @@ async function askPostgres(url: string, statement: string): Promise<void> {
   }
 }
 
+/** A database like another one that nobody is connected to, much sooner than it could be made anew; returns its URL. */
+export async function copyDatabase(url: string): Promise<string> {
+  const [copy, maintenance] = [new URL(url), new URL(url)];
+  copy.pathname = `/portal_${randomBytes(6).toString('hex')}`;
+  maintenance.pathname = '/postgres';
+  await askPostgres(maintenance.href, `create database ${copy.pathname.slice(1)} template ${new URL(url).pathname.slice(1)}`);
+  return copy.href;
+}
+
 export type Postgres = { port: number; freshDatabase(): Promise<string>; stop(): Promise<void> };
 
 /** A real PostgreSQL on a free port of 127.0.0.1, from npm; `freshDatabase` makes an empty one and returns its URL. */
@@ -138,7 +148,13 @@ export async function startPostgres(): Promise<Postgres> {
   };
 }
 
-export type RedisServer = { port: number; url: string; stop(): Promise<void> };
+export type RedisServer = {
+  port: number;
+  url: string;
+  /** SIGSTOP makes it as slow as can be, with every connection open; SIGCONT ends that. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
+  stop(): Promise<void>;
+};
 
 /** A real Redis that keeps nothing on disk; give a port to start it again where it was. */
 export async function startRedis(port?: number): Promise<RedisServer> {
@@ -162,6 +178,7 @@ export async function startRedis(port?: number): Promise<RedisServer> {
   return {
     port: on,
     url,
+    signal: signal => void child.kill(signal),
     async stop() {
       await stopProgram(child, 'SIGKILL');
       rmSync(dir, { recursive: true, force: true });

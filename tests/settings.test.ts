@@ -24,6 +24,7 @@ describe('reading the settings', () => {
     const settings = readSettings({});
     expect(settings).toMatchObject({
       port: 8080,
+      workers: 1,
       host: '127.0.0.1',
       dataDir: './data',
       catalogue: null,
@@ -74,6 +75,7 @@ describe('faults', () => {
 
   test.each<[string, Record<string, string>, string]>([
     ['Redis with SQLite', { REDIS_URL: 'redis://127.0.0.1' }, 'REDIS_URL: SQLite with Redis is refused'],
+    ['several processes with SQLite', { WORKERS: '2' }, 'WORKERS: several processes cannot share SQLite; set DATABASE_URL'],
     ['PostgreSQL without keys', { DATABASE_URL: 'postgres://db/portal' }, 'SESSION_KEYS: is required with DATABASE_URL'],
     ['the demo on a public address', { HOST: '0.0.0.0' }, 'HOST: the demo listens on this machine only'],
     ['a public address without a proxy', { HOST: '0.0.0.0', CATALOGUE: 'services.yaml' }, 'TRUSTED_PROXIES: is required'],

@@ -109,10 +109,14 @@ test('a gateway that was killed leaves no lock behind', async () => {
   const child = spawn(process.execPath, ['--expose-gc', '--input-type=module', '-e', program, folder], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  await once(child.stdout, 'data');
-  expect(() => lockDataDir(folder)).toThrow(DataDirFault);
-  child.kill('SIGKILL');
-  await once(child, 'exit');
+  const exited = once(child, 'exit');
+  try {
+    await once(child.stdout, 'data');
+    expect(() => lockDataDir(folder)).toThrow(DataDirFault);
+  } finally {
+    child.kill('SIGKILL');
+  }
+  await exited;
   lockDataDir(folder).release();
 });
 

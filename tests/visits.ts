@@ -1,11 +1,11 @@
 import { append } from '#store/activity.ts';
 import type { Change } from '#store/database.ts';
-import type { Answer, Browser, TestApp } from './app.ts';
+import type { Answer, Browser, DemoPlace, TestApp } from './app.ts';
 
 const protectedPaths = { www3: '/efs/', www: '/educationandlearning/governors', intranet: '/ictinschools.htm' } as const;
 export type SiteName = keyof typeof protectedPaths;
 
-export const hostOf = (app: TestApp, name: SiteName | 'portal'): string => `${name}.hants.localhost:${app.port}`;
+export const hostOf = (app: Pick<DemoPlace, 'port'>, name: SiteName | 'portal'): string => `${name}.hants.localhost:${app.port}`;
 
 /** What the browser would send to a host. */
 export function cookiesOf(browser: Browser, name: SiteName | 'portal'): string {
@@ -14,7 +14,7 @@ export function cookiesOf(browser: Browser, name: SiteName | 'portal'): string {
 
 /** Somebody who is signed in at a site as well, whether or not they may open anything there. */
 export async function visit(
-  app: TestApp,
+  app: DemoPlace,
   userId: string,
   name: SiteName = 'www3',
 ): Promise<{ browser: Browser; host: string; cookie: string }> {
@@ -27,7 +27,7 @@ export async function visit(
 }
 
 /** The ids of somebody and of an organisation of the demo. */
-export async function idsOf(app: TestApp, userId: string, code: string): Promise<{ person: number; organisation: number }> {
+export async function idsOf(app: DemoPlace, userId: string, code: string): Promise<{ person: number; organisation: number }> {
   const person = await app.store.db.selectFrom('identities').select('person_id').where('subject', '=', userId).executeTakeFirstOrThrow();
   const organisation = await app.store.db.selectFrom('organisations').select('id').where('code', '=', code).executeTakeFirstOrThrow();
   return { person: person.person_id, organisation: organisation.id };

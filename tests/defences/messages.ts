@@ -1,4 +1,4 @@
-import { attacks, type Defence, edit, lookUp, server } from './defence.ts';
+import { attacks, type Defence, edit, lookUp } from './defence.ts';
 
 const headers = (take: string, put = '') => edit('gateway/headers.ts', take, put);
 const spelling = (read: string) =>

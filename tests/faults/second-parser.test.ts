@@ -14,7 +14,7 @@ import { ask, requestBytes } from '#tests/raw-http.ts';
 import { type FrontServer, startHaproxy, startNginx } from '#tests/servers.ts';
 
 /**
- * The same bytes through two other parsers: one in front of the gateway, nginx as the README sets it up or HAProxy, and one behind it,
+ * The same bytes through two other parsers: one in front of the gateway, nginx as the sample sets it up or HAProxy, and one behind it,
  * nginx in the legacy server's place. Between front and gateway every byte is kept: what the front made of an attack is there to read.
  */
 const corpus = <Row>(name: string) => JSON.parse(readFileSync(join(root, `tests/attacks/${name}.json`), 'utf8')) as Row[];
@@ -127,10 +127,9 @@ function attack(port: number, bytes: Buffer | string): Promise<string> {
   });
 }
 
-/** The README's own example, over plain http on a loopback port and with everything else as it stands there. */
-function nginxOfReadme(port: number): string {
-  const [, example = ''] = /```nginx\n([\s\S]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8')) ?? [];
-  return example
+/** The sample of config/deploy, over plain http on a loopback port and with everything else as it stands there. */
+function sampleOfNginx(port: number): string {
+  return readFileSync(join(root, 'config/deploy/nginx.conf'), 'utf8')
     .replace('listen 443 ssl;', `listen 127.0.0.1:${port};`)
     .replace(/ssl_certificate\w* .*;/g, '')
     .replace(/access_log .*;/, '')
@@ -164,7 +163,7 @@ describe.each(['nginx', 'HAProxy', 'nothing'])('with %s in front', front => {
   beforeAll(async () => {
     seenBehind = readFileSync(behindLog, 'utf8').split('\n').length - 1;
     port = front === 'nothing' ? tap.port : await freePort();
-    if (front === 'nginx') proxy = await startNginx(nginxOfReadme(port), port);
+    if (front === 'nginx') proxy = await startNginx(sampleOfNginx(port), port);
     if (front === 'HAProxy') proxy = await startHaproxy(haproxy(port), port);
   });
   afterAll(() => proxy?.stop());

@@ -11,7 +11,7 @@ const { dependencies } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')
 describe.each(['dispatch', 'http-proxy'])('with the engine %s', engine => {
   test('legacy pages have one route that has neither a place of its own #19 nor a parameter #28, and no route has a pattern #93', async () => {
     const app = await startApp({ env: { ENGINE: engine } });
-    const routes = app.app.declaredRoutes;
+    const routes = app.app.present().app.declaredRoutes;
     await app.close();
     const forwarding = new Set(routes.filter(({ rule }) => rule === 'page').map(({ url }) => url));
     expect([...forwarding].filter(url => url !== '/')).toEqual(['/*']);

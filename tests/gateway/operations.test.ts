@@ -22,6 +22,7 @@ async function open(redis: WakeUp | null = null): Promise<{ port: number; operat
     serving: app.app,
     reloading: fixedCatalogue({ catalogue: app.catalogue, checksum: 'c0ffee' }, () => app.clock.now),
     accessLog: null,
+    slot: 0,
     now: () => app.clock.now,
   });
   return { port: where.port, operations: made };
