@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Policies } from '#policies/policies.ts';
-import type { Entry } from '#store/activity.ts';
+import type { ActivityKind, Entry } from '#store/activity.ts';
 import type { AppDeps } from './deps.ts';
 import type { LiveConnections } from './live.ts';
 import { createParts } from './parts.ts';
@@ -33,11 +33,31 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   return app;
 }
 
+type Doubtful = { policies: Policies; sessions: Sessions; live: LiveConnections };
+
 /** What each change makes doubtful; the next request reads it anew. */
-function applyChange(entry: Entry, { policies, sessions, live }: { policies: Policies; sessions: Sessions; live: LiveConnections }): void {
-  if (entry.organisation !== null) policies.changed(`o:${entry.organisation}`);
-  if (entry.kind === 'council-role-given' || entry.kind === 'council-role-taken') policies.changed('o:council');
-  if (entry.person !== null) policies.personChanged(entry.person);
+function applyChange(entry: Entry, { policies, sessions, live }: Doubtful): void {
+  if (!leavesRights.has(entry.kind)) dropRights(entry, policies);
   sessions.forget(entry);
-  live.review();
+  live.reviewSoon();
+}
+
+/** What happens all day, and what an import does 120,000 times before anybody has a right; everything else drops rights. */
+const leavesRights: ReadonlySet<ActivityKind> = new Set<ActivityKind>([
+  'session-started',
+  'session-ended',
+  'session-organisation-changed',
+  'person-imported',
+  'person-changed',
+  'password-set',
+  'link-made',
+  'security-phone-set',
+  'security-phone-deleted',
+]);
+
+/** A change in an organisation concerns nothing outside it; one that names none concerns the person, wherever they belong. */
+function dropRights({ kind, organisation, person }: Entry, policies: Policies): void {
+  if (kind === 'council-role-given' || kind === 'council-role-taken') policies.changed('o:council');
+  if (organisation !== null) policies.changed(`o:${organisation}`);
+  else if (person !== null) policies.personChanged(person);
 }
