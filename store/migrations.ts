@@ -5,6 +5,7 @@ import * as session from './migrations/0003-sessions.ts';
 import * as secret from './migrations/0004-secrets.ts';
 import * as activity from './migrations/0005-activity.ts';
 import * as work from './migrations/0006-work.ts';
+import * as search from './migrations/0007-search.ts';
 import type { Kind } from './migrations/columns.ts';
 import type { Reader } from './tables.ts';
 
@@ -15,6 +16,7 @@ const steps = {
   '0004-secrets': secret,
   '0005-activity': activity,
   '0006-work': work,
+  '0007-search': search,
 };
 
 /** Brings the tables up to date. Several processes may start at once: PostgreSQL and SQLite let one of them do it and the others wait. */
