@@ -115,7 +115,18 @@ function rulesOf(organisation: number, people: readonly number[], { each, servic
   const domain = organisationDomain(organisation);
   const subscribed = services.filter(() => random() < 0.5);
   const rule = (ptype: 'p' | 'g', [v0, v1, v2, v3, v4]: string[], times: Partial<RuleRow> = {}): RuleRow => ({
-    ...{ domain, ptype, v0: v0!, v1: v1!, v2: v2!, v3: v3 ?? null, v4: v4 ?? null, starts_at: null, ends_at: null, granted_at: now - 30 * day },
+    ...{
+      domain,
+      ptype,
+      v0: v0!,
+      v1: v1!,
+      v2: v2!,
+      v3: v3 ?? null,
+      v4: v4 ?? null,
+      starts_at: null,
+      ends_at: null,
+      granted_at: now - 30 * day,
+    },
     ...{ granted_by: null, reason: null, revoked_at: null, revoked_by: null, ...times },
   });
   const rows = subscribed.flatMap(service => [
