@@ -13,7 +13,7 @@ export async function askWithin(db: Reader, organisation: number, person: number
   const domain = domainOf(organisation);
   const facts = await factsOf(db, domain);
   const concerns = (rule: StoredRule) => rule.ptype === 'p' || rule.v[1] === administratorRole || rule.v[0] === personSubject(person);
-  const rights = await buildRights(domain, { ...facts, rules: facts.rules.filter(concerns) }, now);
+  const rights = buildRights(domain, { ...facts, rules: facts.rules.filter(concerns) }, now);
   return (service: string, action: Question['action'], who = person): boolean =>
     rights.judge({ person: who, organisation, service, action }).outcome === 'allow';
 }

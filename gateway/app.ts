@@ -1,13 +1,10 @@
 import type { FastifyInstance } from 'fastify';
-import type { Policies } from '#policies/policies.ts';
-import type { Entry } from '#store/activity.ts';
+import { applyChange } from './changes.ts';
 import type { AppDeps, Lasting } from './deps.ts';
-import type { LiveConnections } from './live.ts';
 import { createParts, type Parts } from './parts.ts';
 import { addPortal } from './portal-scope.ts';
 import { demandRules } from './route-rules.ts';
 import { addFirstChecks, createServer } from './server.ts';
-import type { Sessions } from './sessions.ts';
 import { addSites } from './site-scope.ts';
 import { buildSites } from './sites.ts';
 import { acceptHandshakes } from './upgrade.ts';
@@ -48,13 +45,4 @@ export async function buildApp(deps: AppDeps & Lasting): Promise<Built> {
     throw error;
   }
   return { app, parts };
-}
-
-/** What each change makes doubtful; the next request reads it anew. */
-function applyChange(entry: Entry, { policies, sessions, live }: { policies: Policies; sessions: Sessions; live: LiveConnections }): void {
-  if (entry.organisation !== null) policies.changed(`o:${entry.organisation}`);
-  if (entry.kind === 'council-role-given' || entry.kind === 'council-role-taken') policies.changed('o:council');
-  if (entry.person !== null) policies.personChanged(entry.person);
-  sessions.forget(entry);
-  live.review();
 }

@@ -6,8 +6,8 @@ import type { FastifyRequest } from 'fastify';
 export type LiveConnections = {
   /** @param answer the connection of a WebSocket, or the response that is an event stream */
   add(request: FastifyRequest, answer: Live): void;
-  /** Judges all of them again, now; called after every change and once a second, since time ends rights too. */
-  review(): void;
+  /** Judges all of them again once what runs now has ended: an import makes hundreds of changes at once. Each second it happens anyway. */
+  reviewSoon(): void;
   size(): number;
   /** Leaves those that `goesOn` picks to another's judgement, and ends the others. */
   moveTo(other: LiveConnections, goesOn: (request: FastifyRequest) => boolean): void;
@@ -32,6 +32,7 @@ export function createLiveConnections(stillAllowed: (request: FastifyRequest) =>
       );
     }
   };
+  let due = false;
   const timer = setInterval(review, everyMs).unref();
 
   return {
@@ -40,7 +41,14 @@ export function createLiveConnections(stillAllowed: (request: FastifyRequest) =>
       live.set(request, answer);
       answer.once('close', () => live.delete(request));
     },
-    review,
+    reviewSoon() {
+      if (due) return;
+      due = true;
+      queueMicrotask(() => {
+        due = false;
+        review();
+      });
+    },
     size: () => live.size,
     moveTo(other, goesOn) {
       for (const [request, answer] of live) {

@@ -67,7 +67,7 @@ export async function startServing(deps: AppDeps, hashing = createHashing()): Pr
       const old = present;
       present = next;
       old.parts.live.moveTo(next.parts.live, request => findAgain(next.parts, request));
-      next.parts.live.review();
+      next.parts.live.reviewSoon();
       retire(old).catch(error => next.app.log.error({ err: error }, 'a catalogue that is gone could not be put away'));
     },
     server,

@@ -24,8 +24,8 @@ export type Sessions = {
   read(cookieHeader: string | undefined, host: string): Session | null | Promise<Session | null>;
   /** The same without counting as being seen: an open socket must not keep a session from going idle. */
   peek(cookieHeader: string | undefined, host: string): Promise<Session | null>;
-  /** Drops what an activity entry makes doubtful. */
-  forget(entry: Pick<Entry, 'session' | 'person'>): void;
+  /** Drops what an activity entry makes doubtful: every session of the person it names, as each entry about a session does. */
+  forget(entry: Pick<Entry, 'person'>): void;
 };
 
 const KEPT_SESSIONS = 20_000;
@@ -42,6 +42,7 @@ export function createSessions(store: Store, cookies: Cookies, limits: Limits, n
   const rows = createFreshCache<string, Session | null>({
     load: key => loadSession(store, cookies, key),
     max: KEPT_SESSIONS,
+    ownerOf: session => session?.person.id ?? null,
     keep: session => session !== null,
   });
 
@@ -82,9 +83,8 @@ export function createSessions(store: Store, cookies: Cookies, limits: Limits, n
       const sealed = cookies.sealed(cookieHeader, 'session');
       return sealed === null ? null : live(await rows.get(`${host} ${sealed}`));
     },
-    forget({ session, person }) {
-      if (session === null && person === null) return;
-      rows.dropWhere((_key, kept) => kept !== null && (kept.id === session || kept.person.id === person));
+    forget({ person }) {
+      if (person !== null) rows.dropOf(person);
     },
   };
 }

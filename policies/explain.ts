@@ -1,6 +1,5 @@
-import type { Decision, Question, Rule, ServiceState } from './decision.ts';
+import type { Decision, Facts, Question, Rule, ServiceState } from './decision.ts';
 import { findNearMisses, type NearMiss } from './near-misses.ts';
-import type { Rights } from './rights.ts';
 import { holdsAt, ruleText } from './rules.ts';
 import { capitalise, dayOf, type Named, type Names, nameAll, sayReason, sayRole } from './sentences.ts';
 
@@ -26,16 +25,17 @@ export type Explained = {
   decision: Decision;
   now: number;
   names: Names;
-  rights?: Rights;
+  /** The facts it was decided on, and until when they say the same; left out when they could not be read. */
+  known?: { facts: Facts; validUntil: number };
   service?: ServiceState | undefined;
 };
 
 /** Puts a decision in words. It looks for the rules behind a decision already made and decides nothing itself. */
-export function explainDecision({ question, decision, now, names, rights, service }: Explained): Explanation {
+export function explainDecision({ question, decision, now, names, known, service }: Explained): Explanation {
   const named = nameAll(question, names);
-  const rules = rights?.facts.rules ?? [];
+  const rules = known?.facts.rules ?? [];
   const deciding = findDeciding(rules, question, decision, now);
-  const near = rights && decision.outcome === 'deny' ? findNearMisses(rules, question, decision, now, named) : [];
+  const near = known && decision.outcome === 'deny' ? findNearMisses(rules, question, decision, now, named) : [];
   const opensAt = service?.opensAt ?? null;
   return {
     question,
@@ -53,7 +53,7 @@ export function explainDecision({ question, decision, now, names, rights, servic
       endsAt: rule.endsAt,
     })),
     nearMisses: near,
-    validUntil: earliest([rights?.validUntil ?? null, opensAt !== null && opensAt > now ? opensAt : null]),
+    validUntil: earliest([known?.validUntil ?? null, opensAt !== null && opensAt > now ? opensAt : null]),
   };
 }
 

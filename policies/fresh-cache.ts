@@ -1,3 +1,5 @@
+import { createGenerations, type GenerationsOptions } from './generations.ts';
+
 /** Memory of what a slow source says, holding nothing that was read before somebody said it had changed. */
 export type FreshCache<K, V> = {
   /** The value at once if it is known, else a promise of one read no earlier than the last drop that concerned the key. */
@@ -7,17 +9,18 @@ export type FreshCache<K, V> = {
   dropAll(): void;
   /** Drops what the predicate picks. A load under way is judged by what it brings, when it lands. */
   dropWhere(concerns: (key: K, value: V) => boolean): void;
+  /** Drops all that belongs to that owner, without looking at anything else. */
+  dropOf(owner: number): void;
   /** Forgets this very value (it ran out) without spoiling a load that may already be fetching its successor. */
   discard(key: K, value: V): void;
   size(): number;
+  weight(): number;
   loading(): number;
   values(): Iterable<V>;
 };
 
-export type FreshCacheOptions<K, V> = {
+export type FreshCacheOptions<K, V> = GenerationsOptions<V> & {
   load(key: K): Promise<V>;
-  /** How many values are kept at most; those not used for longest go first, half of them at a time, so count on half. */
-  max: number;
   /** False for a value that should be answered but not kept, such as "there is no such thing". */
   keep?: (value: V) => boolean;
 };
@@ -34,38 +37,14 @@ export class OvertakenFault extends Error {
 
 /** Builds a bounded cache with one load at a time per key. Rejections of `load` reach the callers and are not kept. */
 export function createFreshCache<K, V extends NonNullable<unknown> | null>(options: FreshCacheOptions<K, V>): FreshCache<K, V> {
-  // Two generations instead of an order of use: a hit on a recent value, which is nearly every one, then moves nothing.
-  let recent = new Map<K, V>();
-  let older = new Map<K, V>();
+  const kept = createGenerations<K, V>(options);
   const flights = new Map<K, Flight<K, V>>();
-
-  function keep(key: K, value: V): void {
-    if (options.keep && !options.keep(value)) return;
-    older.delete(key);
-    recent.set(key, value);
-    if (recent.size * 2 < options.max) return;
-    older = recent;
-    recent = new Map();
-  }
-
-  function known(key: K): V | undefined {
-    const value = recent.get(key);
-    if (value !== undefined) return value;
-    const old = older.get(key);
-    if (old !== undefined) keep(key, old);
-    return old;
-  }
-
-  function forget(key: K): void {
-    recent.delete(key);
-    older.delete(key);
-  }
 
   async function land(key: K, flight: Flight<K, V>): Promise<V> {
     try {
       const value = await options.load(key);
       flight.spoiled ||= flight.suspicions.some(concerns => concerns(key, value));
-      if (!flight.spoiled) keep(key, value);
+      if (!flight.spoiled && (options.keep?.(value) ?? true)) kept.set(key, value);
       return value;
     } finally {
       // A spoiled flight may already have been replaced by a newer one, which must stay.
@@ -85,7 +64,7 @@ export function createFreshCache<K, V extends NonNullable<unknown> | null>(optio
 
   async function load(key: K): Promise<V> {
     for (let loads = 0; loads < maxLoads; loads++) {
-      const value = known(key);
+      const value = kept.get(key);
       if (value !== undefined) return value;
       const flight = flights.get(key) ?? start(key);
       const landed = await flight.landed;
@@ -107,28 +86,34 @@ export function createFreshCache<K, V extends NonNullable<unknown> | null>(optio
 
   return {
     get(key) {
-      const value = known(key);
+      const value = kept.get(key);
       return value === undefined ? load(key) : value;
     },
     drop(key) {
-      forget(key);
+      kept.delete(key);
       const flight = flights.get(key);
       if (flight) spoil(key, flight);
     },
     dropAll() {
-      recent.clear();
-      older.clear();
+      kept.clear();
       for (const [key, flight] of flights) spoil(key, flight);
     },
     dropWhere(concerns) {
-      for (const generation of [recent, older]) for (const [key, value] of generation) if (concerns(key, value)) generation.delete(key);
+      for (const [key, value] of kept.entries()) if (concerns(key, value)) kept.delete(key);
       for (const [key, flight] of flights) suspect(key, flight, concerns);
     },
-    discard(key, value) {
-      if ((recent.get(key) ?? older.get(key)) === value) forget(key);
+    dropOf(owner) {
+      for (const key of kept.keysOf(owner)) kept.delete(key);
+      for (const [key, flight] of flights) suspect(key, flight, (_key, value) => options.ownerOf?.(value) === owner);
     },
-    size: () => recent.size + older.size,
+    discard(key, value) {
+      if (kept.peek(key) === value) kept.delete(key);
+    },
+    size: kept.size,
+    weight: kept.weight,
     loading: () => flights.size,
-    values: () => [...recent.values(), ...older.values()],
+    *values() {
+      for (const [, value] of kept.entries()) yield value;
+    },
   };
 }

@@ -19,8 +19,8 @@ export type PoliciesDeps = {
   factsOf(domain: Domain): Promise<Facts>;
   service(id: string): ServiceState | undefined;
   now(): number;
-  /** How many organisations' rules are kept in memory. */
-  maxEnforcers?: number;
+  /** How many people and rules are kept in memory at most, those of all organisations together. */
+  maxWeight?: number;
   /** Hears why a question could not be judged; the person is refused meanwhile. */
   onFault?(fault: unknown, domain: Domain): void;
 };
@@ -36,18 +36,21 @@ export type Policies = {
   personChanged(person: number): void;
   /** The decision in words, with the rules behind it. */
   explain(question: Question, names?: Names): Promise<Explanation>;
-  sizes(): { enforcers: number; loading: number; remembered: number };
+  sizes(): { enforcers: number; weight: number; loading: number; remembered: number };
 };
 
 const maxRuns = 3;
+// Twice what a county of 2,000 organisations and 120,000 people weighs, since the cache promises to keep half; about 100 bytes each.
+const mostWeight = 1_500_000;
 
 /** Builds the one place where rights are decided. Deny beats allow; what nothing allows, or cannot be known, is denied. */
 export function createPolicies(deps: PoliciesDeps): Policies {
   const cache = createFreshCache<Domain, Rights>({
     load: async domain => buildRights(domain, await deps.factsOf(domain), deps.now()),
-    max: deps.maxEnforcers ?? 5_000,
+    max: deps.maxWeight ?? mostWeight,
+    weigh: rights => rights.weight,
     // An organisation nobody belongs to may be an invented one: remembering it would let anybody fill the memory.
-    keep: rights => rights.facts.people.size > 0,
+    keep: rights => rights.people.size > 0,
   });
 
   function current(rights: Rights): boolean {
@@ -113,16 +116,18 @@ export function createPolicies(deps: PoliciesDeps): Policies {
     return refusal ?? refuse('no-grant');
   }
 
+  /** Reads the facts again, because only what decides is kept in memory: not the rules that ended or have not started. */
   async function explain(asked: Question, names: Names = {}): Promise<Explanation> {
     const now = deps.now();
-    const decision = await decide(asked);
     const question = readQuestion(asked);
-    if (!question || decision.reason === 'rights-not-known') return explainDecision({ question: asked, decision, now, names });
+    if (!question) return explainDecision({ question: asked, decision: refuse('rights-not-known'), now, names });
     const domain = domainOf(question.organisation);
-    const service = deps.service(question.service);
     try {
-      const rights = await readRights(domain, cache.get(domain));
-      return explainDecision({ question, decision: refuseService(question) ?? rights.judge(question), now, names, rights, service });
+      const facts = await deps.factsOf(domain);
+      const rights = buildRights(domain, facts, now);
+      const decision = refuseService(question) ?? rights.judge(question);
+      const known = { facts, validUntil: rights.validUntil };
+      return explainDecision({ question, decision, now, names, known, service: deps.service(question.service) });
     } catch (fault) {
       return explainDecision({ question, decision: fail(fault, domain), now, names });
     }
@@ -132,12 +137,12 @@ export function createPolicies(deps: PoliciesDeps): Policies {
     decide,
     anyServiceOn,
     changed: domain => (domain === 'all' ? cache.dropAll() : cache.drop(domain)),
-    personChanged: person => cache.dropWhere((_domain, rights) => rights.facts.people.has(person)),
+    personChanged: person => cache.dropWhere((_domain, rights) => rights.people.has(person)),
     explain,
     sizes() {
       let remembered = 0;
       for (const rights of cache.values()) remembered += rights.remembered();
-      return { enforcers: cache.size(), loading: cache.loading(), remembered };
+      return { enforcers: cache.size(), weight: cache.weight(), loading: cache.loading(), remembered };
     },
   };
 }

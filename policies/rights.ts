@@ -1,83 +1,113 @@
-import { type Decision, type Domain, type Facts, type Question, refuse, specialServices } from './decision.ts';
+import { type Action, type Decision, type Domain, type Facts, type Question, refuse, specialServices } from './decision.ts';
 import { buildEnforcer } from './enforcer.ts';
 import { checkTimes, holdsAt, ruleText } from './rules.ts';
 
 /** What one domain's rules say, true from `validFrom` up to but not including `validUntil` unless the rules change. */
 export type Rights = {
-  domain: Domain;
-  facts: Facts;
+  people: Facts['people'];
   validFrom: number;
   validUntil: number;
+  /** How much they weigh in memory, counted in people and rules. */
+  weight: number;
   /** Decides by membership, then by Casbin. The service must be one that exists and is open: that is not looked at here. */
   judge(question: Question): Decision;
   remembered(): number;
 };
 
-const maxRemembered = 5_000;
+/** What a domain weighs besides its people and rules. */
+const ownWeight = 20;
+/** How many answers are remembered for each person and rule; with one more all are forgotten, and Casbin is asked again. */
+const rememberedEach = 2;
 
 /** Builds the rights of a domain from its facts for the time around `now`. Throws MalformedRuleFault. */
-export async function buildRights(domain: Domain, facts: Facts, now: number): Promise<Rights> {
-  if (facts.people.size === 0) return rightsOfNobody(domain, facts);
-  for (const rule of facts.rules) checkTimes(rule);
-  const holding = facts.rules.filter(rule => holdsAt(rule, now));
-  const enforcer = await buildEnforcer(domain, holding);
-  const subscribed = new Set(
-    holding.filter(rule => rule.ptype === 'p' && rule.v[3] === 'use' && rule.v[4] === 'allow').map(rule => rule.v[2]),
-  );
-  const memory = new Map<string, Decision>();
-
-  function enforce({ person, service, action }: Question): Decision {
-    const [allowed, rule] = enforcer.enforceExSync(`u:${person}`, domain, `s:${service}`, action);
-    const text = rule.length > 0 ? ruleText({ ptype: 'p', v: rule }) : null;
-    if (allowed) return { outcome: 'allow', reason: 'granted', rule: text };
-    if (text !== null) return refuse('blocked', text);
-    return refuse(specialServices.has(service) || subscribed.has(`s:${service}`) ? 'no-grant' : 'no-subscription');
-  }
-
-  /** Remembers a question's answer. All three parts are of known shape by now, so that no two questions share a key. */
-  function recall(question: Question): Decision {
-    const key = `${question.person}|${question.service}|${question.action}`;
-    const known = memory.get(key);
-    if (known) return known;
-    if (memory.size >= maxRemembered) memory.clear();
-    const decision = enforce(question);
-    memory.set(key, decision);
-    return decision;
-  }
-
+export function buildRights(domain: Domain, { open, people, rules }: Facts, now: number): Rights {
+  if (people.size === 0) return rightsOfNobody(people);
+  for (const rule of rules) checkTimes(rule);
+  const holding = rules.filter(rule => holdsAt(rule, now));
+  const weight = ownWeight + people.size + holding.length;
+  const decide = createJudge(domain, holding);
+  const memory = createMemory(weight * rememberedEach);
   return {
-    domain,
-    facts,
-    ...boundsAround(facts, now),
+    people,
+    weight,
+    ...boundsAround(rules, now),
     judge(question) {
-      const standing = facts.people.get(question.person);
+      const standing = people.get(question.person);
       // Strangers hear the same of a closed, a foreign and an invented organisation, and never reach Casbin or the memory.
-      if (standing === undefined) return refuse('not-a-member');
-      if (facts.open !== true) return refuse('organisation-closed');
-      if (standing !== 'active') return refuse('person-inactive');
-      return recall(question);
+      if (standing === undefined) return notAMember;
+      if (open !== true) return organisationClosed;
+      if (standing !== 'active') return personInactive;
+      return memory.recall(question) ?? memory.keep(question, decide(question));
     },
-    remembered: () => memory.size,
+    remembered: memory.size,
+  };
+}
+
+// One object for all who hear the same: there may be hundreds of thousands of answers in memory.
+const notAMember = Object.freeze(refuse('not-a-member'));
+const organisationClosed = Object.freeze(refuse('organisation-closed'));
+const personInactive = Object.freeze(refuse('person-inactive'));
+const noGrant = Object.freeze(refuse('no-grant'));
+const noSubscription = Object.freeze(refuse('no-subscription'));
+
+/** Asks Casbin, and puts its answer in our words. */
+function createJudge(domain: Domain, rules: Facts['rules']): (question: Question) => Decision {
+  const enforce = buildEnforcer(domain, rules);
+  const uses = rules.filter(({ ptype, v }) => ptype === 'p' && v[3] === 'use' && v[4] === 'allow');
+  const subscribed = new Set(uses.map(({ v }) => v[2]));
+  const byRule = new Map<readonly string[], Decision>();
+  return ({ person, service, action }) => {
+    const [allowed, rule] = enforce(person, service, action);
+    if (rule.length === 0) return specialServices.has(service) || subscribed.has(`s:${service}`) ? noGrant : noSubscription;
+    const known = byRule.get(rule);
+    if (known) return known;
+    const text = ruleText({ ptype: 'p', v: rule });
+    const decision = Object.freeze<Decision>(allowed ? { outcome: 'allow', reason: 'granted', rule: text } : refuse('blocked', text));
+    byRule.set(rule, decision);
+    return decision;
+  };
+}
+
+type Answers = Record<Action, Map<string, Map<number, Decision>>>;
+const noAnswers = (): Answers => ({ use: new Map(), grant: new Map() });
+
+/** Answers by action, service and person: to look one up no key has to be made. */
+function createMemory(max: number) {
+  let answers = noAnswers();
+  let kept = 0;
+  return {
+    size: () => kept,
+    recall: ({ person, service, action }: Question) => answers[action].get(service)?.get(person),
+    keep({ person, service, action }: Question, decision: Decision): Decision {
+      if (kept >= max) {
+        answers = noAnswers();
+        kept = 0;
+      }
+      const ofService = answers[action].get(service) ?? new Map<number, Decision>();
+      answers[action].set(service, ofService.set(person, decision));
+      kept++;
+      return decision;
+    },
   };
 }
 
 /** Everybody is a stranger to an organisation without people. It may well be an invented one, so nothing is built for it. */
-function rightsOfNobody(domain: Domain, facts: Facts): Rights {
+function rightsOfNobody(people: Facts['people']): Rights {
   return {
-    domain,
-    facts,
+    people,
+    weight: 0,
     validFrom: Number.NEGATIVE_INFINITY,
     validUntil: Number.POSITIVE_INFINITY,
-    judge: () => refuse('not-a-member'),
+    judge: () => notAMember,
     remembered: () => 0,
   };
 }
 
 /** The last and the next moment at which a rule starts or ends. */
-function boundsAround(facts: Facts, now: number): { validFrom: number; validUntil: number } {
+function boundsAround(rules: Facts['rules'], now: number): { validFrom: number; validUntil: number } {
   let validFrom = Number.NEGATIVE_INFINITY;
   let validUntil = Number.POSITIVE_INFINITY;
-  for (const { startsAt, endsAt } of facts.rules) {
+  for (const { startsAt, endsAt } of rules) {
     for (const time of [startsAt, endsAt]) {
       if (time === null) continue;
       if (time > now) validUntil = Math.min(validUntil, time);

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { chunksOf } from './chunks.ts';
 import type { Change } from './database.ts';
 import type { Reader, Tables } from './tables.ts';
 
@@ -104,16 +105,30 @@ export const appendedIn = (tx: Change): readonly Entry[] => appended.get(tx) ?? 
  * visible before the next is given, so a reader that asks "what came after the last one I saw" can never miss one.
  */
 export async function append(tx: Change, entry: NewEntry): Promise<number> {
+  const [id = 0] = await appendAll(tx, [entry]);
+  return id;
+}
+
+/** Writes entries in this order, in as few statements as there can be, and returns their ids. */
+export async function appendAll(tx: Change, entries: readonly NewEntry[]): Promise<number[]> {
   if (!tx.isTransaction) throw new Error('Activity is written inside a change only.');
   const last = await tx.selectFrom('activity').select(['id', 'chain_hash']).orderBy('id', 'desc').limit(1).executeTakeFirst();
-  const id = (last?.id ?? 0) + 1;
-  const salt = randomBytes(16).toString('hex');
-  const text = entry.text ? canonical(entry.text) : null;
-  const row = rowOf(entry, id, last?.chain_hash ?? beginning, text === null ? '' : textHash(salt, text));
-  await tx.insertInto('activity').values(row).execute();
-  if (text !== null) await tx.insertInto('activity_text').values({ activity_id: id, salt, text }).execute();
-  appended.set(tx, [...appendedIn(tx), asEntry(row)]);
-  return id;
+  const rows: Row[] = [];
+  const texts: Tables['activity_text'][] = [];
+  let [id, before] = [last?.id ?? 0, last?.chain_hash ?? beginning];
+  for (const entry of entries) {
+    id += 1;
+    const salt = randomBytes(16).toString('hex');
+    const text = entry.text ? canonical(entry.text) : null;
+    const row = rowOf(entry, id, before, text === null ? '' : textHash(salt, text));
+    rows.push(row);
+    if (text !== null) texts.push({ activity_id: id, salt, text });
+    before = row.chain_hash;
+  }
+  for (const chunk of chunksOf(rows)) await tx.insertInto('activity').values(chunk).execute();
+  for (const chunk of chunksOf(texts)) await tx.insertInto('activity_text').values(chunk).execute();
+  appended.set(tx, [...appendedIn(tx), ...rows.map(asEntry)]);
+  return rows.map(row => row.id);
 }
 
 function asEntry(row: Row): Entry {

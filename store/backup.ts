@@ -46,7 +46,13 @@ export const keptTables = {
 } as const satisfies Partial<Record<keyof Tables, readonly string[]>>;
 
 /** What opens something for a moment, and who is at work: after a restore none of it may count, so no backup has it. */
-export const leftOutTables = ['session_tokens', 'handoff_codes', 'security_codes', 'jobs'] as const satisfies readonly (keyof Tables)[];
+export const leftOutTables = [
+  'session_tokens',
+  'handoff_codes',
+  'security_codes',
+  'kept_forms',
+  'jobs',
+] as const satisfies readonly (keyof Tables)[];
 
 export const manifestName = 'manifest.json';
 export const fileOf = (table: string): string => `${table}.jsonl`;

@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import { chunksOf } from './chunks.ts';
 import type { Change } from './database.ts';
 import { subjectKey } from './names.ts';
 import type { IdentityKind, Provider, Reader, Tables } from './tables.ts';
@@ -9,21 +10,24 @@ export type NewIdentity = { person: number; kind: IdentityKind; subject: string;
 /** Passwords of Education and council accounts are checked by the directory; only registered people have one here. */
 const providerOf = (kind: IdentityKind): Provider => (kind === 'registered' ? 'local' : 'directory');
 
+const identityRow = ({ person, kind, subject, now }: NewIdentity) => ({
+  person_id: person,
+  kind,
+  provider: providerOf(kind),
+  subject: subject.trim(),
+  subject_key: subjectKey(subject),
+  created_at: now,
+});
+
 /** Gives a person a way to sign in. The same user ID held by anybody at that provider is a unique violation. */
-export async function addIdentity(tx: Change, { person, kind, subject, now }: NewIdentity): Promise<number> {
-  const { id } = await tx
-    .insertInto('identities')
-    .values({
-      person_id: person,
-      kind,
-      provider: providerOf(kind),
-      subject: subject.trim(),
-      subject_key: subjectKey(subject),
-      created_at: now,
-    })
-    .returning('id')
-    .executeTakeFirstOrThrow();
+export async function addIdentity(tx: Change, added: NewIdentity): Promise<number> {
+  const { id } = await tx.insertInto('identities').values(identityRow(added)).returning('id').executeTakeFirstOrThrow();
   return id;
+}
+
+/** The same for many people at once. */
+export async function addIdentities(tx: Change, added: readonly NewIdentity[]): Promise<void> {
+  for (const chunk of chunksOf(added)) await tx.insertInto('identities').values(chunk.map(identityRow)).execute();
 }
 
 /** The identity with that user ID or address, however it is written. */

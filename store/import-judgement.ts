@@ -17,7 +17,8 @@ export const nothingSeen = (): Seen => ({ people: new Map(), holders: new Map(),
 const detailsOf = (row: ImportRow) => JSON.stringify([row.first_name, row.last_name, row.email, row.phone, row.user_id]);
 const restOf = (row: ImportRow) => JSON.stringify([wantsAdministrator(row), row.job_role]);
 const pairOf = (row: ImportRow) => JSON.stringify([row.source_id, row.organisation_code]);
-const keyOf = (row: ImportRow) => {
+/** Who may hold a user ID or address once only: the one this row gives its person. */
+export const signInOf = (row: ImportRow) => {
   const { provider, subject } = subjectOf(row);
   return holderKey(provider, subject);
 };
@@ -25,7 +26,7 @@ const keyOf = (row: ImportRow) => {
 function contradiction(row: ImportRow, seen: Seen): string | null {
   const person = seen.people.get(row.source_id);
   if (person && person.details !== detailsOf(row)) return `Row ${person.row} gives this person other details.`;
-  const holder = seen.holders.get(keyOf(row));
+  const holder = seen.holders.get(signInOf(row));
   if (holder && holder.sourceId !== row.source_id) return `Row ${holder.row} gives this user ID or email to another person.`;
   const organisation = seen.organisations.get(row.organisation_code);
   if (organisation && row.organisation_name !== '' && organisation.name !== row.organisation_name) {
@@ -38,7 +39,7 @@ function contradiction(row: ImportRow, seen: Seen): string | null {
 
 function conflictOf(row: ImportRow, state: ImportState): string | null {
   const person = state.people.get(row.source_id);
-  const holder = state.holders.get(keyOf(row));
+  const holder = state.holders.get(signInOf(row));
   // A name that comes back with another source id may be another human being; their rights must not pass on.
   if (holder !== undefined && holder !== person?.row.id) return 'The user ID or email belongs to a person with another source id.';
   // Giving them an e-mail sign-in as well would open a way around the directory's password.
@@ -50,7 +51,7 @@ function conflictOf(row: ImportRow, state: ImportState): string | null {
 
 function remember(row: ImportRow, number: number, seen: Seen): void {
   if (!seen.people.has(row.source_id)) seen.people.set(row.source_id, { row: number, details: detailsOf(row) });
-  seen.holders.set(keyOf(row), { row: number, sourceId: row.source_id });
+  seen.holders.set(signInOf(row), { row: number, sourceId: row.source_id });
   seen.pairs.set(pairOf(row), { row: number, rest: restOf(row) });
   if (row.organisation_name !== '') seen.organisations.set(row.organisation_code, { row: number, name: row.organisation_name });
 }

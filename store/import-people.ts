@@ -1,31 +1,34 @@
-import { append } from './activity.ts';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Change, Store } from './database.ts';
-import { addIdentity, changeSubject } from './identities.ts';
-import { judgeRow, nothingSeen, type Seen } from './import-judgement.ts';
-import { type ImportResult, type ImportRow, subjectOf, trimRow } from './import-rows.ts';
-import { type ImportState, type KnownPerson, readImportState } from './import-state.ts';
-import { type Welcomed, type Welcoming, welcome } from './import-welcome.ts';
-import { cancelLinks } from './links.ts';
-import { addMembership, setJobRole } from './memberships.ts';
-import { fullName } from './names.ts';
-import { addOrganisation, renameOrganisation } from './organisations.ts';
-import { addPerson, changeDetails } from './people.ts';
-import { appointAdministrator } from './rules.ts';
+import { judgeRow, nothingSeen, type Seen, signInOf } from './import-judgement.ts';
+import { type ImportResult, type ImportRow, trimRow } from './import-rows.ts';
+import { readImportState } from './import-state.ts';
+import type { Welcomed, Welcoming } from './import-welcome.ts';
+import { writeRows } from './import-writing.ts';
 import type { Reader } from './tables.ts';
 
 /** Rows of one transaction: few enough that nobody else waits long for their change. */
 const batchSize = 200;
+/** SQLite gives its lock to whoever asks at the right moment; without a breath a gateway's changes might wait for the whole import. */
+const breathMs = 5;
+
+export type ImportProgress = { step: 'checked' | 'written'; rows: number; of: number };
 
 export type Importing = Welcoming & {
   /** The number of the first row: 2 when the file has a header that people count. Left out: 1. */
   firstRow?: number;
+  /** Hears after every batch how far it has come. */
+  onProgress?(progress: ImportProgress): void;
 };
 
 /** What the rows of one import know of each other. */
 type Run = Importing & { seen: Seen; welcomed: Welcomed };
 
+type Planning = Pick<Importing, 'now' | 'firstRow' | 'onProgress'>;
+
 /** The dry run: what would become of each row, in order. Writes nothing. */
-export async function planImport(db: Reader, rows: readonly ImportRow[], now: number, firstRow = 1): Promise<ImportResult[]> {
+export async function planImport(db: Reader, rows: readonly ImportRow[], planning: Planning): Promise<ImportResult[]> {
+  const { now, firstRow = 1, onProgress } = planning;
   const seen = nothingSeen();
   const results: ImportResult[] = [];
   for (let start = 0; start < rows.length; start += batchSize) {
@@ -34,6 +37,7 @@ export async function planImport(db: Reader, rows: readonly ImportRow[], now: nu
     batch.forEach((row, index) => {
       results.push(judgeRow(row, start + index + firstRow, state, seen));
     });
+    onProgress?.({ step: 'checked', rows: results.length, of: rows.length });
   }
   return results;
 }
@@ -43,110 +47,58 @@ export async function planImport(db: Reader, rows: readonly ImportRow[], now: nu
  * Says what became of each. Batches stand on their own: after a fault in the middle, importing the file again does the rest.
  */
 export async function applyImport(store: Store, rows: readonly ImportRow[], importing: Importing): Promise<ImportResult[]> {
-  const { firstRow = 1 } = importing;
-  const plan = await planImport(store.db, rows, importing.now, firstRow);
+  const { firstRow = 1, onProgress } = importing;
+  const plan = await planImport(store.db, rows, importing);
   const run: Run = { ...importing, seen: nothingSeen(), welcomed: new Map() };
   const results: ImportResult[] = [];
   for (let start = 0; start < rows.length; start += batchSize) {
     const batch = plan.slice(start, start + batchSize).map(planned => ({ planned, row: trimRow(rows[planned.row - firstRow]!) }));
+    if (start > 0) await pause(breathMs);
     results.push(...(await store.change(tx => applyBatch(tx, batch, run))));
+    onProgress?.({ step: 'written', rows: results.length, of: rows.length });
   }
   return results;
 }
 
-const isWritten = ({ outcome }: ImportResult) => outcome === 'new' || outcome === 'changed';
+type Planned = { planned: ImportResult; row: ImportRow };
 
-async function applyBatch(tx: Change, batch: { planned: ImportResult; row: ImportRow }[], run: Run) {
+async function applyBatch(tx: Change, batch: Planned[], run: Run): Promise<ImportResult[]> {
   const results: ImportResult[] = [];
-  for (const { planned, row } of batch) {
-    // What the dry run left to a human is not written because an earlier row of the file has changed the picture.
-    if (planned.outcome === 'conflict' || planned.outcome === 'error') {
-      results.push(planned);
-      continue;
-    }
-    const state = await readImportState(tx, [row], run.now);
-    const result = judgeRow(row, planned.row, state, run.seen);
-    if (isWritten(result)) await write(tx, row, result, state, run);
-    results.push(result);
-  }
+  for (const part of partsOf(batch)) results.push(...(await applyPart(tx, part, run)));
   return results;
 }
 
-async function write(tx: Change, row: ImportRow, result: ImportResult, state: ImportState, run: Run): Promise<void> {
-  const { now } = run;
-  const organisation = await writeOrganisation(tx, row, state, now);
-  const known = state.people.get(row.source_id);
-  const person = known ? await writeChanges(tx, row, known, result.changes, now) : await writePerson(tx, row, now);
-  const joined = await addMembership(tx, { organisation, person, jobRole: row.job_role || null, now });
-  if (joined === 'added') await append(tx, { at: now, kind: 'membership-added', organisation, person, text: named(row) });
-  if (joined === 'restored') await append(tx, { at: now, kind: 'membership-restored', organisation, person, text: named(row) });
-  if (joined !== 'added') await setJobRole(tx, organisation, person, row.job_role || null);
-  if (!result.madeAdministrator) return;
-  await appointAdministrator(tx, { organisation, person, by: null, now });
-  const activity = await append(tx, { at: now, kind: 'administrator-appointed', organisation, person, text: named(row) });
-  const hasPassword = known?.subjects.get('local')?.hasPassword ?? false;
-  const signsInHere = subjectOf(row).provider === 'local';
-  const appointed = { organisation, person, email: row.email, activity, needsPassword: signsInHere && !hasPassword };
-  if (row.email !== '') await welcome(tx, appointed, run.welcomed, run);
+/** Cuts before a row that speaks of a person or a sign-in an earlier row speaks of, since that row is judged by what the other wrote. */
+function partsOf(batch: Planned[]): Planned[][] {
+  const parts: Planned[][] = [];
+  let people = new Set<string>();
+  let signIns = new Set<string>();
+  for (const one of batch) {
+    const [person, signIn] = [one.row.source_id, signInOf(one.row)];
+    if (parts.length === 0 || people.has(person) || signIns.has(signIn)) {
+      parts.push([]);
+      people = new Set();
+      signIns = new Set();
+    }
+    parts.at(-1)?.push(one);
+    people.add(person);
+    signIns.add(signIn);
+  }
+  return parts;
 }
 
-const named = (row: ImportRow) => ({ person: fullName(row) });
-
-async function writeOrganisation(tx: Change, row: ImportRow, state: ImportState, now: number): Promise<number> {
-  const { organisation_code: code, organisation_name: name } = row;
-  const known = state.organisations.get(code);
-  if (!known) {
-    const id = await addOrganisation(tx, { code, name, type: 'school', provisioning: 'none', now });
-    await append(tx, { at: now, kind: 'organisation-added', organisation: id, data: { code }, text: { organisation: name } });
-    return id;
-  }
-  if (name !== '' && name !== known.name) {
-    await renameOrganisation(tx, known.id, name);
-    await append(tx, {
-      at: now,
-      kind: 'organisation-changed',
-      organisation: known.id,
-      data: { code },
-      text: { organisation: name, before: known.name },
-    });
-  }
-  return known.id;
-}
-
-async function writePerson(tx: Change, row: ImportRow, now: number): Promise<number> {
-  const { provider, subject } = subjectOf(row);
-  const person = await addPerson(tx, {
-    sourceId: row.source_id,
-    firstName: row.first_name,
-    lastName: row.last_name,
-    email: row.email || null,
-    phone: row.phone || null,
-    now,
+async function applyPart(tx: Change, part: Planned[], run: Run): Promise<ImportResult[]> {
+  const state = await readImportState(
+    tx,
+    part.map(({ row }) => row),
+    run.now,
+  );
+  const judged = part.map(({ planned, row }) => {
+    // What the dry run left to a human is not written because an earlier row of the file has changed the picture.
+    const forHuman = planned.outcome === 'conflict' || planned.outcome === 'error';
+    return { row, result: forHuman ? planned : judgeRow(row, planned.row, state, run.seen) };
   });
-  await addIdentity(tx, { person, kind: provider === 'local' ? 'registered' : 'education', subject, now });
-  await append(tx, { at: now, kind: 'person-imported', person, text: named(row) });
-  return person;
-}
-
-const detailNames = ['first name', 'last name', 'email', 'phone', 'user ID'];
-
-async function writeChanges(tx: Change, row: ImportRow, known: KnownPerson, changes: string[], now: number): Promise<number> {
-  const person = known.row.id;
-  const details = changes.filter(change => detailNames.includes(change));
-  if (details.length === 0) return person;
-  await changeDetails(tx, person, {
-    firstName: row.first_name,
-    lastName: row.last_name,
-    email: row.email || null,
-    phone: row.phone || null,
-  });
-  if (details.includes('user ID')) {
-    const { provider, subject } = subjectOf(row);
-    if (known.subjects.has(provider)) await changeSubject(tx, person, provider, subject);
-    else await addIdentity(tx, { person, kind: provider === 'local' ? 'registered' : 'education', subject, now });
-  }
-  // A link in a mailbox the person no longer has must not open their account.
-  if (details.includes('email')) await cancelLinks(tx, { person, now });
-  await append(tx, { at: now, kind: 'person-changed', person, data: { changes: details }, text: named(row) });
-  return person;
+  const written = judged.filter(({ result }) => result.outcome === 'new' || result.outcome === 'changed');
+  if (written.length > 0) await writeRows(tx, written, state, run);
+  return judged.map(({ result }) => result);
 }

@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import { chunksOf } from './chunks.ts';
 import type { Change } from './database.ts';
 import { endRulesOf } from './rules.ts';
 import type { Reader, Tables } from './tables.ts';
@@ -38,18 +39,20 @@ export async function member(db: Reader, organisation: number, person: number): 
 
 export type NewMembership = { organisation: number; person: number; jobRole?: string | null; now: number };
 
+const membershipRow = ({ organisation, person, jobRole = null, now }: NewMembership) => ({
+  organisation_id: organisation,
+  person_id: person,
+  job_role: jobRole,
+  joined_at: now,
+});
+
 /** Makes a person a member, or a removed one a member again (without any access). Says which; 'already' changes nothing. */
-export async function addMembership(
-  tx: Change,
-  { organisation, person, jobRole = null, now }: NewMembership,
-): Promise<'added' | 'restored' | 'already'> {
+export async function addMembership(tx: Change, added: NewMembership): Promise<'added' | 'restored' | 'already'> {
+  const { organisation, person, now } = added;
   const before = await membership(tx, organisation, person);
   if (before?.removed_at === null) return 'already';
   if (!before) {
-    await tx
-      .insertInto('memberships')
-      .values({ organisation_id: organisation, person_id: person, job_role: jobRole, joined_at: now })
-      .execute();
+    await addMemberships(tx, [added]);
     return 'added';
   }
   await tx
@@ -59,6 +62,11 @@ export async function addMembership(
     .where('person_id', '=', person)
     .execute();
   return 'restored';
+}
+
+/** Makes people members who never belonged there. */
+export async function addMemberships(tx: Change, added: readonly NewMembership[]): Promise<void> {
+  for (const chunk of chunksOf(added)) await tx.insertInto('memberships').values(chunk.map(membershipRow)).execute();
 }
 
 export type Removal = { organisation: number; person: number; by: number | null; reason: string; now: number };

@@ -1,3 +1,4 @@
+import { chunksOf } from './chunks.ts';
 import type { Change } from './database.ts';
 import { foldName, fullName, subjectKey } from './names.ts';
 import type { PersonRow, Provider, Reader } from './tables.ts';
@@ -18,21 +19,29 @@ const nameColumns = (firstName: string, lastName: string) => ({
 });
 const emailColumns = (email: string | null) => ({ email, email_key: email === null ? null : subjectKey(email) });
 
+const personRow = ({ sourceId, firstName, lastName, email, phone, now }: NewPerson) => ({
+  source_id: sourceId ?? null,
+  ...nameColumns(firstName, lastName),
+  ...emailColumns(email ?? null),
+  phone: phone ?? null,
+  active: 1,
+  created_at: now,
+});
+
 /** Adds an active person and returns the id. A source id held by somebody else is a unique violation. */
-export async function addPerson(tx: Change, { sourceId, firstName, lastName, email, phone, now }: NewPerson): Promise<number> {
-  const { id } = await tx
-    .insertInto('people')
-    .values({
-      source_id: sourceId ?? null,
-      ...nameColumns(firstName, lastName),
-      ...emailColumns(email ?? null),
-      phone: phone ?? null,
-      active: 1,
-      created_at: now,
-    })
-    .returning('id')
-    .executeTakeFirstOrThrow();
+export async function addPerson(tx: Change, added: NewPerson): Promise<number> {
+  const { id } = await tx.insertInto('people').values(personRow(added)).returning('id').executeTakeFirstOrThrow();
   return id;
+}
+
+/** Adds people who all have a source id, and returns their ids by it. */
+export async function addPeople(tx: Change, added: readonly (NewPerson & { sourceId: string })[]): Promise<Map<string, number>> {
+  const ids = new Map<string, number>();
+  for (const chunk of chunksOf(added)) {
+    const rows = await tx.insertInto('people').values(chunk.map(personRow)).returning(['id', 'source_id']).execute();
+    for (const { id, source_id } of rows) ids.set(source_id ?? '', id);
+  }
+  return ids;
 }
 
 export type PersonDetails = { firstName: string; lastName: string; email: string | null; phone: string | null };

@@ -180,16 +180,25 @@ export function factsOf(db: Reader, domain: RuleDomain): Promise<StoredFacts> {
   });
 }
 
+/** Rules read at once: of hundreds of thousands, the database's thread would hold up everybody else. */
+const exportPage = 5_000;
+
 /** Every rule that was valid at that instant, in the order they were given: the export. */
 export async function rulesAsOf(db: Reader, instant: number): Promise<StoredRule[]> {
-  const rows = await db
-    .selectFrom('rules')
-    .selectAll()
-    .where('granted_at', '<=', instant)
-    .where(where => where.or([where('revoked_at', 'is', null), where('revoked_at', '>', instant)]))
-    .where(where => where.or([where('starts_at', 'is', null), where('starts_at', '<=', instant)]))
-    .where(where => where.or([where('ends_at', 'is', null), where('ends_at', '>', instant)]))
-    .orderBy('id')
-    .execute();
-  return rows.map(asRule);
+  const found: StoredRule[] = [];
+  for (;;) {
+    const rows = await db
+      .selectFrom('rules')
+      .selectAll()
+      .where('id', '>', found.at(-1)?.id ?? 0)
+      .where('granted_at', '<=', instant)
+      .where(where => where.or([where('revoked_at', 'is', null), where('revoked_at', '>', instant)]))
+      .where(where => where.or([where('starts_at', 'is', null), where('starts_at', '<=', instant)]))
+      .where(where => where.or([where('ends_at', 'is', null), where('ends_at', '>', instant)]))
+      .orderBy('id')
+      .limit(exportPage)
+      .execute();
+    for (const row of rows) found.push(asRule(row));
+    if (rows.length < exportPage) return found;
+  }
 }

@@ -9,24 +9,28 @@ import type { SqliteAnswer, SqliteQuestion } from './sqlite-thread.ts';
 const port = parentPort;
 if (!port) throw new Error('store/sqlite-worker.ts runs as a worker thread only');
 const patienceMs = 5000;
+const lookEveryMs = 2;
+const pause = new Int32Array(new SharedArrayBuffer(4));
 const { file } = workerData as { file: string };
 // SQLite would let every user of the machine read it. The files that it puts beside it take over its mode.
 closeSync(openSync(file, 'a', 0o600));
-const database = new DatabaseSync(file, { timeout: patienceMs, enableForeignKeyConstraints: true });
-useWriteAheadLog();
+const database = new DatabaseSync(file, { enableForeignKeyConstraints: true });
+patiently(() => database.exec('pragma journal_mode=wal'));
 database.exec('pragma synchronous=full');
 
-/** Of two that open a new file side by side SQLite refuses one at once, whatever its time-out, because waiting for each other would never end. */
-function useWriteAheadLog(): void {
+/**
+ * Tries again while another process is writing. SQLite's own time-out sleeps longer and longer between two looks, and would go on
+ * missing the moments between the batches of an import; and of two that open a new file side by side it refuses one whatever the
+ * time-out, because waiting for each other would never end.
+ */
+function patiently<T>(work: () => T): T {
   const deadline = performance.now() + patienceMs;
-  const pause = new Int32Array(new SharedArrayBuffer(4));
   for (;;) {
     try {
-      database.exec('pragma journal_mode=wal');
-      return;
+      return work();
     } catch (error) {
       if (!isBusy(error) || performance.now() > deadline) throw error;
-      Atomics.wait(pause, 0, 0, 10);
+      Atomics.wait(pause, 0, 0, lookEveryMs);
     }
   }
 }
@@ -50,16 +54,20 @@ function bind(value: unknown): SQLInputValue {
   return value as SQLInputValue;
 }
 
-function answer({ id, sql, parameters }: SqliteQuestion): SqliteAnswer {
+function run({ id, sql, parameters }: SqliteQuestion): SqliteAnswer {
+  const { statement, reads } = prepare(sql);
+  const values = parameters.map(bind);
+  if (reads) return { id, rows: statement.all(...values) };
+  const { changes, lastInsertRowid } = statement.run(...values);
+  return { id, rows: [], changes: Number(changes), insertId: Number(lastInsertRowid) };
+}
+
+function answer(question: SqliteQuestion): SqliteAnswer {
   try {
-    const { statement, reads } = prepare(sql);
-    const values = parameters.map(bind);
-    if (reads) return { id, rows: statement.all(...values) };
-    const { changes, lastInsertRowid } = statement.run(...values);
-    return { id, rows: [], changes: Number(changes), insertId: Number(lastInsertRowid) };
+    return patiently(() => run(question));
   } catch (error) {
     const { message, errcode } = error as Error & { errcode?: number };
-    return { id, fault: { message, errcode: errcode ?? null } };
+    return { id: question.id, fault: { message, errcode: errcode ?? null } };
   }
 }
 

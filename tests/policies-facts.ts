@@ -31,7 +31,7 @@ export function facts(rules: Rule[], people: Record<number, 'active' | 'inactive
 const nobody: Facts = { open: false, people: new Map(), rules: [] };
 
 /** Policies over facts that a test may replace at any time, with a clock it moves and every fault collected. */
-export function policiesOver(domains: Partial<Record<Domain, Facts>>, options: { maxEnforcers?: number } = {}) {
+export function policiesOver(domains: Partial<Record<Domain, Facts>>, options: { maxWeight?: number } = {}) {
   const world = {
     now: noon,
     domains,

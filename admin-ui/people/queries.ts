@@ -1,5 +1,4 @@
-import { type RawBuilder, sql } from 'kysely';
-import { foldName, subjectKey } from '#store/names.ts';
+import { matches } from '#store/people-search.ts';
 import type { Reader } from '#store/tables.ts';
 
 export const pageSize = 25;
@@ -25,7 +24,7 @@ export async function listPeople(db: Reader, organisation: number, search: strin
     .innerJoin('people', 'people.id', 'memberships.person_id')
     .where('memberships.organisation_id', '=', organisation)
     .where('memberships.removed_at', 'is', null)
-    .where(matches(search));
+    .where(matches(search, 'few'));
   const { total } = await found.select(count => count.fn.countAll<number | string>().as('total')).executeTakeFirstOrThrow();
   const pages = Math.max(1, Math.ceil(Number(total) / pageSize));
   const page = Math.min(asked, pages);
@@ -55,24 +54,4 @@ export async function userIdsOf(db: Reader, people: readonly number[]): Promise<
   const found = new Map<number, string[]>();
   for (const row of rows) found.set(row.person_id, [...(found.get(row.person_id) ?? []), row.subject]);
   return found;
-}
-
-function matches(search: string): RawBuilder<boolean> {
-  const words = foldName(search).split(' ').filter(Boolean);
-  if (words.length === 0) return sql`1 = 1`;
-  const named = sql.join(
-    words.map(word => holds(sql.ref('people.name_search'), word)),
-    sql` and `,
-  );
-  const typed = subjectKey(search).replace(/['’‘ʼ`´]/g, '');
-  const byEmail = holds(plain(sql.ref('people.email_key')), typed);
-  const byUserId = sql`exists (select 1 from identities where identities.person_id = people.id and ${holds(plain(sql.ref('identities.subject_key')), typed)})`;
-  return sql`((${named}) or ${byEmail} or ${byUserId})`;
-}
-
-const plain = (column: RawBuilder<unknown>): RawBuilder<unknown> => sql`replace(replace(${column}, '''', ''), '’', '')`;
-
-// % and _ are letters to whoever types them.
-function holds(column: RawBuilder<unknown>, text: string): RawBuilder<boolean> {
-  return sql`${column} like ${`%${text.replace(/[\\%_]/g, sign => `\\${sign}`)}%`} escape ${sql.lit('\\')}`;
 }

@@ -16,6 +16,10 @@ const commands: Record<string, Entry> = {
   },
   council: { what: 'Say who runs the portal for the council.', load: async () => (await import('./council.ts')).council },
   link: { what: 'Print a fresh link to choose a password.', load: async () => (await import('./link.ts')).link },
+  people: {
+    what: 'Find people by name, user ID or email address, in every organisation.',
+    load: async () => (await import('./people.ts')).people,
+  },
   explain: { what: 'Say what an address is, and who may open it and why.', load: async () => (await import('./explain.ts')).explain },
   backup: {
     what: 'Write everything that is kept to a folder, while the gateway runs.',

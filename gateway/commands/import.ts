@@ -1,4 +1,5 @@
-import { applyImport, planImport } from '#store/import-people.ts';
+import type { Change } from '#store/database.ts';
+import { applyImport, type ImportProgress, planImport } from '#store/import-people.ts';
 import { type ImportOutcome, type ImportResult, type ImportRow, trimRow } from '#store/import-rows.ts';
 import { fullName } from '#store/names.ts';
 import { setPasswordAddress } from '../addresses.ts';
@@ -23,7 +24,7 @@ export const importPeople: Command = {
     return inWorkplace(around, { kind: 'real', mayBegin: true }, async place => {
       const at = place.now();
       const organisations = await place.store.db.selectFrom('organisations').select('code').execute();
-      const results = values.apply ? await apply(place, file, at) : await planImport(place.store.db, file.rows, at, firstRow);
+      const results = values.apply ? await apply(place, file, at) : await plan(place, file, at);
       const seen = results.filter(({ row }) => !file.blank.has(row));
       report(place, path, file, seen);
       sayNewOrganisations(place, file, seen, new Set(organisations.map(({ code }) => code)));
@@ -34,14 +35,31 @@ export const importPeople: Command = {
   },
 };
 
-function apply({ store, settings, catalogue }: Workplace, { rows }: PeopleFile, now: number): Promise<ImportResult[]> {
+function plan({ store, print }: Workplace, { rows }: PeopleFile, now: number): Promise<ImportResult[]> {
+  return planImport(store.db, rows, { now, firstRow, onProgress: sayProgress(print) });
+}
+
+function apply({ store, settings, catalogue, print }: Workplace, { rows }: PeopleFile, now: number): Promise<ImportResult[]> {
   return applyImport(store, rows, {
     now,
     firstRow,
+    onProgress: sayProgress(print),
     sealKey: loadKeys(settings).seal,
     linkAddress: settings.smtpUrl === null ? null : token => setPasswordAddress(catalogue.portal.origin, token),
     invitationMs: settings.invitationDays * 86_400_000,
   });
+}
+
+const progressEveryMs = 2_000;
+
+/** A file that takes longer than that is not waited for in silence. */
+function sayProgress(print: Workplace['print']): (progress: ImportProgress) => void {
+  let saidAt = performance.now();
+  return ({ step, rows, of }) => {
+    if (performance.now() - saidAt < progressEveryMs) return;
+    saidAt = performance.now();
+    print(`${rows} of ${of} rows ${step}.`);
+  };
 }
 
 const exitOf = (results: readonly ImportResult[]): Exit =>
@@ -93,26 +111,34 @@ function sayResult({ outcome, reason, madeAdministrator }: ImportResult, row: Im
   return said.length > 0 ? said.join(' ') : null;
 }
 
+/** Every change waits for the disk. */
+const linksAtOnce = 100;
+
 /** Without a mail server the welcome waits; the links of those who need a password are printed instead, once each. */
 async function handOverLinks(place: Workplace, file: PeopleFile, results: readonly ImportResult[], now: number): Promise<void> {
   const { store, settings, catalogue, print } = place;
   const rows = results.flatMap(result => (result.madeAdministrator ? [rowOf(file, result)] : []));
-  const sourceIds = new Set(rows.flatMap(row => (row.user_id === '' ? [row.source_id] : [])));
-  for (const sourceId of sourceIds) {
-    const someone = await withoutPassword(place, sourceId);
-    if (!someone) continue;
-    const link = await store.change(tx => makeLink(tx, { person: someone.id, settings, origin: catalogue.portal.origin, now }));
-    print(sayLink(`${fullName(someone)} (${someone.email})`, link));
+  const sourceIds = [...new Set(rows.flatMap(row => (row.user_id === '' ? [row.source_id] : [])))];
+  for (let start = 0; start < sourceIds.length; start += linksAtOnce) {
+    const made = await store.change(async tx => {
+      const people = await withoutPassword(tx, sourceIds.slice(start, start + linksAtOnce));
+      const links = [];
+      for (const { id, ...who } of people)
+        links.push({ who, link: await makeLink(tx, { person: id, settings, origin: catalogue.portal.origin, now }) });
+      return links;
+    });
+    for (const { who, link } of made) print(sayLink(`${fullName(who)} (${who.email})`, link));
   }
 }
 
-function withoutPassword({ store }: Workplace, sourceId: string) {
-  return store.db
+function withoutPassword(tx: Change, sourceIds: readonly string[]) {
+  return tx
     .selectFrom('people')
     .innerJoin('identities', 'identities.person_id', 'people.id')
     .select(['people.id', 'people.first_name', 'people.last_name', 'identities.subject as email'])
-    .where('people.source_id', '=', sourceId)
+    .where('people.source_id', 'in', sourceIds)
     .where('identities.provider', '=', 'local')
     .where('identities.password_hash', 'is', null)
-    .executeTakeFirst();
+    .orderBy('people.id')
+    .execute();
 }

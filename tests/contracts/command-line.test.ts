@@ -45,6 +45,17 @@ describe.each(['SQLite', 'PostgreSQL'])('the command line on %s', kind => {
   });
   afterEach(() => rmSync(place.dir, { recursive: true, force: true }));
 
+  test('people are found in every organisation, by any part of what is known of them', async () => {
+    await importing([alice, jane, { ...jane, organisation_code: 'S2', organisation_name: 'Second School' }], '--apply');
+    expect(await run('people', 'SMITH', 'jan')).toMatchObject({
+      code: 0,
+      out: 'Jane Smith; j.smith@first.example; First School (S1), Second School (S2)',
+    });
+    expect((await run('people', 'example')).out.split('\n').map(line => line.split(';')[0])).toEqual(['Alice Admin', 'Jane Smith']);
+    expect((await run('people', 'nobody')).out).toBe('No one matches "nobody".');
+    expect((await run('people')).code).toBe(1);
+  });
+
   test('an import is a dry run until it is applied, and then changes nothing the second time', async () => {
     const dry = await importing([alice, jane]);
     expect(dry).toMatchObject({ code: 0, err: '' });

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
-import { readAfter } from '#store/activity.ts';
-import { applyImport, planImport } from '#store/import-people.ts';
+import { readAfter, verifyChain } from '#store/activity.ts';
+import { applyImport, type ImportProgress, planImport } from '#store/import-people.ts';
 import type { ImportRow } from '#store/import-rows.ts';
 import { findLink, linkIsLive } from '#store/links.ts';
 import { removeMembership } from '#store/memberships.ts';
-import { findOrganisation } from '#store/organisations.ts';
+import { findOrganisation, renameOrganisation } from '#store/organisations.ts';
 import { secretsOf } from '#store/outbox.ts';
 import { type ClaimedMessage, claim } from '#store/outbox-queue.ts';
 import { deactivatePerson, findByIdentity } from '#store/people.ts';
 import { administratorsOf } from '#store/rights.ts';
 import { appointAdministrator, dismissAdministrator, grant } from '#store/rules.ts';
-import { key, onEveryStore, start } from './stores.ts';
+import { addSchool, key, onEveryStore, start } from './stores.ts';
 
 const now = start;
 const empty: ImportRow = {
@@ -41,7 +41,7 @@ const importing = { now, sealKey: key, linkAddress: (token: string) => `https://
 onEveryStore('the import', house => {
   const load = async (...rows: ImportRow[]) => applyImport(house.store, rows, importing);
   const outcomes = async (...rows: ImportRow[]) => {
-    const planned = await planImport(house.store.db, rows, now);
+    const planned = await planImport(house.store.db, rows, { now });
     const applied = await load(...rows);
     expect(applied).toEqual(planned);
     return applied.map(({ outcome }) => outcome);
@@ -50,11 +50,13 @@ onEveryStore('the import', house => {
 
   test('writes nothing in its dry run, and the same file twice changes nothing', async () => {
     const rows = [james, wendy, cher];
-    expect((await planImport(house.store.db, rows, now)).map(({ outcome, madeAdministrator }) => [outcome, madeAdministrator])).toEqual([
-      ['new', true],
-      ['new', false],
-      ['new', false],
-    ]);
+    expect((await planImport(house.store.db, rows, { now })).map(({ outcome, madeAdministrator }) => [outcome, madeAdministrator])).toEqual(
+      [
+        ['new', true],
+        ['new', false],
+        ['new', false],
+      ],
+    );
     expect(await readAfter(house.store.db, 0, 10)).toEqual([]);
     expect(await outcomes(...rows)).toEqual(['new', 'new', 'new']);
     const before = (await readAfter(house.store.db, 0, 100)).length;
@@ -153,7 +155,7 @@ onEveryStore('the import', house => {
   test('reports what is different, the organisation’s name among it', async () => {
     await load(james, cher);
     const changed = { ...james, last_name: 'Howell', email: 'j@school.example', organisation_name: 'New name', job_role: 'Head' };
-    const [result] = await planImport(house.store.db, [changed], now);
+    const [result] = await planImport(house.store.db, [changed], { now });
     expect(result).toMatchObject({ outcome: 'changed', changes: ['last name', 'email', 'organisation name', 'job role'] });
     expect(await outcomes(changed)).toEqual(['changed']);
     expect((await findOrganisation(house.store.db, '3001'))?.name).toBe('New name');
@@ -211,7 +213,7 @@ onEveryStore('the import', house => {
     const results = await planImport(
       house.store.db,
       wrong.map(([over]) => ({ ...james, ...over })),
-      now,
+      { now },
     );
     expect(results.map(({ outcome }) => outcome)).toEqual(wrong.map(() => 'error'));
     expect(results.map(({ reason }) => reason?.split(' ')[0])).toEqual(wrong.map(([, word]) => word));
@@ -227,6 +229,65 @@ onEveryStore('the import', house => {
     const rows = Array.from({ length: 450 }, (_, index) => ({ ...cher, source_id: String(index), user_id: `U${index}` }));
     expect((await applyImport(store, rows, importing)).every(({ outcome }) => outcome === 'new')).toBe(true);
     expect(changes).toBe(3);
-    expect((await planImport(store.db, rows, now)).every(({ outcome }) => outcome === 'unchanged')).toBe(true);
+    expect((await planImport(store.db, rows, { now })).every(({ outcome }) => outcome === 'unchanged')).toBe(true);
+  });
+
+  test('writes of a file at once what it writes of its rows one by one', async () => {
+    const second = { organisation_code: '3002', organisation_name: 'Second School' };
+    const first = [james, { ...wendy, administrator: 'yes' }, cher, { ...wendy, ...second }, { ...james, ...second, job_role: 'Head' }];
+    const then = [
+      { ...james, last_name: 'Smythe', email: 'smythe@school.example' },
+      { ...wendy, administrator: 'yes', email: 'dale@school.example' },
+      { ...cher, ...second, organisation_name: 'Second Academy' },
+      { ...wendy, email: 'dale@school.example', ...second, organisation_name: 'Second Academy', job_role: 'Bursar' },
+      { ...cher, source_id: '4', user_id: 'CHER2' },
+    ];
+    const tablesAfter = async (portions: ImportRow[][]) => {
+      const store = await house.elsewhere();
+      const { db } = store;
+      for (const rows of portions) expect((await applyImport(store, rows, importing)).map(({ reason }) => reason).join('')).toBe('');
+      return {
+        people: await db.selectFrom('people').select(['source_id', 'first_name', 'last_name', 'email']).orderBy('source_id').execute(),
+        identities: await db.selectFrom('identities').select(['provider', 'subject']).orderBy('subject').execute(),
+        organisations: await db.selectFrom('organisations').select(['code', 'name']).orderBy('code').execute(),
+        memberships: await db
+          .selectFrom('memberships')
+          .innerJoin('people', 'people.id', 'person_id')
+          .innerJoin('organisations', 'organisations.id', 'organisation_id')
+          .select(['source_id', 'code', 'job_role'])
+          .orderBy('source_id')
+          .orderBy('code')
+          .execute(),
+        administrators: (await db.selectFrom('rules').select('id').where('ptype', '=', 'g').execute()).length,
+        activity: (await readAfter(db, 0, 100)).map(({ kind }) => kind).sort(),
+        chain: await verifyChain(db),
+      };
+    };
+    const atOnce = await tablesAfter([first, then]);
+    expect(atOnce).toEqual(await tablesAfter([...first, ...then].map(row => [row])));
+    expect(atOnce.memberships).toHaveLength(7);
+    expect(atOnce.people.map(({ last_name }) => last_name)).toEqual(['Smythe', 'Dale', '', '']);
+  });
+
+  test('says how far it has come, and lets others change things between its batches', async () => {
+    const { organisation } = await addSchool(house.store);
+    const other = await house.another();
+    const rows = Array.from({ length: 2_000 }, (_, index) => ({ ...cher, source_id: String(index), user_id: `U${index}` }));
+    const progress: ImportProgress[] = [];
+    let running = true;
+    const importRun = applyImport(house.store, rows, { ...importing, onProgress: said => progress.push(said) }).finally(() => {
+      running = false;
+    });
+    let changes = 0;
+    while (running) {
+      await other.change(tx => renameOrganisation(tx, organisation, `School ${changes}`));
+      if (running) changes += 1;
+    }
+    await importRun;
+    expect(changes).toBeGreaterThanOrEqual(5);
+    expect(progress.map(({ rows, step }) => `${rows} ${step}`)).toEqual([
+      ...Array.from({ length: 10 }, (_, batch) => `${(batch + 1) * 200} checked`),
+      ...Array.from({ length: 10 }, (_, batch) => `${(batch + 1) * 200} written`),
+    ]);
   });
 });

@@ -18,6 +18,8 @@ export type House = {
   store: Store;
   /** A further store on the same file or database, as another process would have it. */
   another(options?: StoreOptions): Promise<Store>;
+  /** A store of its own, as empty as this test's was. */
+  elsewhere(): Promise<Store>;
 };
 
 type Ground = { begin(): Promise<void>; freshPlace(): Promise<Place>; end(): Promise<void> };
@@ -61,17 +63,20 @@ export function onEveryStore(title: string, suite: (house: House) => void): void
     const ground = makeGround();
     const open: Store[] = [];
     let place: Place;
-    const openAnother = async (options: StoreOptions = {}) => {
-      const store = await openStore(place, options);
+    const openAt = async (where: Place, options: StoreOptions = {}) => {
+      const store = await openStore(where, options);
       open.push(store);
       return store;
     };
-    const house = { another: openAnother } as House;
+    const house = {
+      another: options => openAt(place, options),
+      elsewhere: async () => openAt(await ground.freshPlace()),
+    } as House;
     beforeAll(ground.begin);
     afterAll(ground.end);
     beforeEach(async () => {
       place = await ground.freshPlace();
-      house.store = await openAnother();
+      house.store = await openAt(place);
     });
     afterEach(async () => {
       await Promise.all(open.splice(0).map(store => store.close()));

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { addIdentity } from '#store/identities.ts';
+import { addMembership, removeMembership } from '#store/memberships.ts';
+import { addPerson } from '#store/people.ts';
+import { matches, searchPeople } from '#store/people-search.ts';
+import { addSchool, onEveryStore, start } from './stores.ts';
+
+const now = start;
+
+onEveryStore('a search in every organisation', house => {
+  const names = async (search: string, limit = 25) => {
+    const { people, total } = await searchPeople(house.store.db, search, limit);
+    return [total, ...people.map(person => person.first_name)];
+  };
+
+  test('finds names, user IDs and addresses, whatever their case, accents and apostrophes', async () => {
+    const { organisation } = await addSchool(house.store, '3001');
+    await house.store.change(async tx => {
+      const zoe = await addPerson(tx, { firstName: 'Zoë', lastName: "O'Brien-Łaska", email: "zoe.o'brien@a.example", now });
+      await addIdentity(tx, { person: zoe, kind: 'education', subject: 'ZLASKA77', now });
+      await addMembership(tx, { organisation, person: zoe, now });
+    });
+    for (const words of ['zoe', 'BRIEN', 'laska ZO', 'o’brien', "zoe.o'brien@A", 'zoe.obrien', 'laska77']) {
+      expect(await names(words), words).toEqual([1, 'Zoë']);
+    }
+    expect(await names('ash')).toEqual([2, 'Ann', 'Ben']);
+    expect(await names('')).toEqual([3, 'Ann', 'Ben', 'Zoë']);
+    for (const words of ['%', '_', '\\', 'ann ben', "'; drop table people; --"]) expect(await names(words), words).toEqual([0]);
+  });
+
+  test('says how many there are beside the first of them, and where each belongs', async () => {
+    const [first, second] = [await addSchool(house.store, '3001'), await addSchool(house.store, '3002')];
+    await house.store.change(async tx => {
+      await addMembership(tx, { organisation: second.organisation, person: first.ann, now });
+      await removeMembership(tx, { organisation: first.organisation, person: first.ben, by: null, reason: 'left', now });
+    });
+    expect(await names('ash', 3)).toEqual([4, 'Ann', 'Ann', 'Ben']);
+    const { people } = await searchPeople(house.store.db, '3001', 25);
+    expect(people.map(({ first_name, organisations }) => [first_name, organisations.map(({ code }) => code)])).toEqual([
+      ['Ann', ['3001', '3002']],
+      ['Ben', []],
+    ]);
+  });
+
+  test('reads indexes, not the tables', async ({ skip }) => {
+    if (house.store.kind !== 'sqlite') skip('PostgreSQL chooses by how many rows there are');
+    await addSchool(house.store);
+    const query = house.store.db.selectFrom('people').select(['people.id', 'people.name_search']).where(matches('ash', 'everybody'));
+    const { sql, parameters } = query.compile();
+    const { rows } = await house.store.db.executeQuery<{ detail: string }>({ sql: `explain query plan ${sql}`, parameters } as never);
+    const plan = rows.map(({ detail }) => detail).join();
+    expect(plan).toContain('people USING COVERING INDEX people_by_search');
+    expect(plan).toContain('identities USING COVERING INDEX identities_by_search');
+  });
+});
