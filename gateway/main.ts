@@ -74,7 +74,7 @@ async function start(settings: Settings): Promise<void> {
     await serving.serve(next);
   };
   const reloading = file === null ? fixedCatalogue(began, now) : followCatalogue({ file, began, take, now, log });
-  const operations = await openOperations({ settings, installation, serving, reloading, accessLog, slot: workerSlot(), now });
+  const operations = await openOperations({ settings, installation, serving, reloading, accessLog, slot: workerSlot(process.env), now });
 
   const closing = [reloading, serving, worker, timedWork, installation, accessLog, demo, operations];
   const stop = stopWhenTold(settings, async err => {

@@ -99,8 +99,8 @@ export function startWorkers(count: number, say: (sentence: string) => void): Wo
 /** Whether this process is one of several that another one looks after. */
 export const isWorker = (): boolean => cluster.isWorker;
 
-/** Which of them it is, from 0; who follows one that ended is the same. 0 also for a process that is alone. */
-export const workerSlot = (): number => Number((cluster.isWorker && process.env[SLOT]) || 0);
+/** Which of them it is, from 0, by its environment; who follows one that ended is the same. 0 also for a process that is alone. */
+export const workerSlot = (env: NodeJS.ProcessEnv): number => (cluster.isWorker ? Number(env[SLOT]) : 0);
 
 /** In a worker: says that it answers, and calls `stop` when it is told to. */
 export function joinWorkers(welcome: string, stop: () => void): void {

@@ -108,8 +108,11 @@ export const sessions: Defence[] = [
     rows: [77],
     out: 'a change of rights drops what was known of them',
     edits: [
-      edit('gateway/app.ts', 'if (entry.organisation !== null) policies.changed(`o:${entry.organisation}`);'),
-      edit('gateway/app.ts', 'if (entry.person !== null) policies.personChanged(entry.person);'),
+      edit(
+        'gateway/changes.ts',
+        'if (!leavesRights.has(entry.kind)) dropRights(entry, policies);',
+        'void [dropRights, leavesRights, policies];',
+      ),
     ],
     tests: ['tests/gateway/denied.test.ts'],
   },
@@ -129,7 +132,11 @@ export const sessions: Defence[] = [
     rows: [79],
     out: 'an answer is remembered with its service',
     edits: [
-      edit('policies/rights.ts', '`${question.person}|${question.service}|${question.action}`', '`${question.person}|${question.action}`'),
+      edit(
+        'policies/rights.ts',
+        'answers[action].get(service)?.get(person)',
+        '[answers[action].get(service), ...answers[action].values()][1]?.get(person)',
+      ),
     ],
     tests: ['tests/policies.test.ts'],
   },
