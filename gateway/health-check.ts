@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { type RequestOptions, request as sendHttp } from 'node:http';
 import { request as sendHttps } from 'node:https';
 import type { HealthRules } from '#config/catalogue.ts';
@@ -7,6 +8,8 @@ export type Way = { direct: RequestOptions; toldHost: string | null };
 
 const SOON_MS = 1_000;
 const JITTER = 0.2;
+/** From 0 to 1. */
+const chance = () => randomInt(1_000) / 1_000;
 
 /**
  * Asks a legacy server again and again whether it is well, over a connection of its own, so that neither a full pool nor a connection
@@ -15,11 +18,11 @@ const JITTER = 0.2;
 export function startHealthCheck(rules: HealthRules, upstream: Way, found: (well: boolean) => void): { stop(): void } {
   const everyMs = rules.everySeconds * 1000;
   const stopped = new AbortController();
-  let timer = later(Math.min(SOON_MS, everyMs) * Math.random());
+  let timer = later(Math.min(SOON_MS, everyMs) * chance());
 
   // Several processes, or several servers, must not all ask at the same moment.
   function later(ms: number): NodeJS.Timeout {
-    return setTimeout(() => void check(), ms * (1 + JITTER * (2 * Math.random() - 1))).unref();
+    return setTimeout(() => void check(), ms * (1 + JITTER * (2 * chance() - 1))).unref();
   }
 
   async function check(): Promise<void> {
