@@ -1,10 +1,9 @@
 import { createConnection, type Socket } from 'node:net';
-import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startApp, type TestApp } from '#tests/app.ts';
 import { startRawServer, withUpstreams } from '#tests/legacy-wire.ts';
 import { ask, type RawRequest, requestBytes, upgrade } from '#tests/raw-http.ts';
-import { changeRights, idsOf, visit } from '#tests/visits.ts';
+import { changeRights, holdStore, idsOf, visit } from '#tests/visits.ts';
 
 const REFUSED = 'HTTP/1.1 426 Upgrade Required\r\nContent-Length: 3\r\n\r\nno!';
 const AGREED = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n';
@@ -96,14 +95,12 @@ test('whoever leaves while being judged does not reach the legacy server', async
   far.length = 0;
   // What was known of the person is doubtful now and must be read again, and the store is busy until the browser has gone.
   await changeRights(app, await idsOf(app, 'JHOWEL12', 'SP3'), async () => {});
-  const busy = sql`with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000000) select max(i) from n`.execute(
-    app.store.db,
-  );
+  const store = await holdStore(app.store);
   const bytes = requestBytes(handshake('page'));
   const socket = createConnection(app.port, '127.0.0.1', () => socket.write(bytes));
   await expect.poll(() => near.get(socket.localPort)).toBeDefined();
   socket.resetAndDestroy();
-  await busy;
+  await store.release();
   const { answer, socket: next } = await upgrade(app.port, handshake('page'));
   expect([answer.status, far.length]).toEqual([101, 1]);
   next.destroy();

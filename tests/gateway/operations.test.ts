@@ -7,7 +7,7 @@ import { redisWakeUp, type WakeUp } from '#store/wake-up.ts';
 import { startApp, type TestApp } from '#tests/app.ts';
 import { freePort } from '#tests/free-port.ts';
 import { ask } from '#tests/raw-http.ts';
-import { hostOf, visit } from '#tests/visits.ts';
+import { holdStore, hostOf, visit } from '#tests/visits.ts';
 
 let app: TestApp;
 let port: number;
@@ -132,9 +132,7 @@ test('messages that wait are seen with the age of the oldest', async () => {
 });
 
 test('a database that does not answer is named, and so is a feed that grows too old; afterwards all is well again', async () => {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  // SQLite has one connection here: whoever holds it keeps everybody else waiting.
-  const holding = app.store.change(() => promise);
+  const store = await holdStore(app.store);
   await expect
     .poll(() => readiness(), { timeout: 10_000 })
     .toMatchObject({
@@ -145,8 +143,7 @@ test('a database that does not answer is named, and so is a feed that grows too 
     });
   expect((await get('/healthz')).status).toBe(200);
   expect(await metric('portal_database_up')).toEqual({ '': 0 });
-  resolve();
-  await holding;
+  await store.release();
   await expect.poll(() => readiness(), { timeout: 10_000 }).toMatchObject({ status: 200, ready: true, database: 'well' });
 });
 
