@@ -1,11 +1,13 @@
 import { defineConfig } from 'vitest/config';
 import { countBothSides, onServers } from './tests/both-sides/count.ts';
 
+const patient = { testTimeout: 120_000, hookTimeout: 120_000 };
 const gateway = { include: ['tests/gateway/*.test.ts'], testTimeout: 15_000, hookTimeout: 60_000, isolate: false };
 
 // "fast" asks rules and single rooms: the inner loop. "gateway" asks a whole gateway, inside the test's own process, over its port:
 // once with nothing set, and once more on PostgreSQL and Redis.
-// "whole" is everything with a browser, a server of its own or a gateway in a process of its own, one file after the other.
+// "contracts" asks every store there is, each file its own PostgreSQL. "whole" is everything with a browser, another server or a gateway
+// in a process of its own, one file after the other.
 export default defineConfig({
   test: {
     maxWorkers: '100%',
@@ -22,15 +24,8 @@ export default defineConfig({
           setupFiles: ['tests/both-sides/use-servers.ts'],
         },
       },
-      {
-        test: {
-          name: 'whole',
-          include: ['tests/{contracts,browser,faults}/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
-        },
-      },
+      { test: { name: 'contracts', include: ['tests/contracts/*.test.ts'], ...patient } },
+      { test: { name: 'whole', include: ['tests/{browser,faults}/**/*.test.ts'], ...patient, fileParallelism: false } },
     ],
   },
 });
