@@ -26,7 +26,7 @@ onEveryStore('the codes and links', house => {
   const type = async (where: CodeWhere, code: string) => (await change(tx => takeCode(tx, { ...where, code }))).outcome;
   const wrong = (code: string) => (code === '000000' ? '000001' : '000000');
 
-  test('a code is right once, for the number it was sent to', async () => {
+  test('a code is right once, for the number it was sent to #86', async () => {
     const { where } = await begin();
     const code = await send(where);
     expect(code).toMatch(/^\d{6}$/);
@@ -37,14 +37,14 @@ onEveryStore('the codes and links', house => {
     expect(await pendingCode(house.store.db, where)).toBeUndefined();
   });
 
-  test('of twenty who type the right code at once, one gets in #87', async () => {
+  test('of twenty who type the right code at once, one gets in', async () => {
     const { where } = await begin();
     const code = await send(where);
     const results = await Promise.all(twenty.map(() => type({ ...where, limits: { ...limits, tries: 100 } }, code)));
     expect(results.filter(result => result === 'right')).toHaveLength(1);
   });
 
-  test('twenty parallel guesses are no more than five, and then the right code is refused too', async () => {
+  test('twenty parallel guesses are no more than five, and then the right code is refused too #87', async () => {
     const { where } = await begin();
     const code = await send(where);
     const results = await Promise.all(twenty.map(() => type(where, wrong(code))));

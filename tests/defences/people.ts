@@ -56,7 +56,7 @@ export const signingIn: Defence[] = [
         'await clearAttempts',
       ),
     ],
-    tests: ['tests/gateway/admin-ui-security-phone.test.ts'],
+    tests: ['tests/contracts/codes.test.ts'],
   },
   {
     rows: [87],

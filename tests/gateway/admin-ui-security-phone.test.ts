@@ -200,7 +200,7 @@ describe('the code', () => {
     expect(answers.filter(answer => answer.body.includes('too many wrong codes')).length).toBeGreaterThanOrEqual(7);
   });
 
-  test('cannot be used twice, nor in another session #86', async () => {
+  test('cannot be used twice, nor in another session', async () => {
     await asAdministrator(app, 'JHOWEL12');
     const used = await newestCode(app);
     const other = await app.signIn('JHOWEL12');
