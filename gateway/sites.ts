@@ -1,6 +1,6 @@
 import type { Catalogue, Page, Site } from '#config/catalogue.ts';
 import { reservedPrefix } from '#config/catalogue-addresses.ts';
-import { canonicalPath, readings } from './canonical-path.ts';
+import { canonicalPath, readings, splitTarget } from './canonical-path.ts';
 
 /** Where a host leads: the portal itself, one of the sites, or nowhere we answer for. */
 export type Place = { kind: 'portal' } | { kind: 'site'; site: Site } | { kind: 'unknown' };
@@ -47,6 +47,16 @@ export function buildSites(catalogue: Catalogue): Sites {
       return index ? findPage(index, path) : { missing: true };
     },
   };
+}
+
+type Asked = { headers: { host?: string | undefined }; url: string };
+
+/** The page that a whole request leads to, whatever it led to when it came; null if it leads to none any more. */
+export function pageAt(sites: Sites, { headers, url }: Asked): { site: Site; page: Page } | null {
+  const place = sites.place(headers.host);
+  if (place.kind !== 'site') return null;
+  const found = sites.find(place.site, splitTarget(url).path);
+  return 'page' in found ? { site: place.site, page: found.page } : null;
 }
 
 function indexPages(site: Site): Index {
