@@ -41,10 +41,14 @@ export async function addSites(app: FastifyInstance, deps: SiteScopeDeps): Promi
       notAPage(deps, found, request, reply);
     });
     scope.addHook('onRequest', (request, reply, next) => {
-      if (request.page && route.refuses(request, reply)) return;
-      if (request.page && isHandshake(request)) return tunnel(request, reply, route);
+      const { site, page } = request;
+      if (page && route.refuses(request, reply)) return;
+      if (page && isHandshake(request)) return tunnel(request, reply, route);
       inviteBody(request, reply);
-      next();
+      // Not before: a kept form is taken once, and a service that is closed must not cost it.
+      const kept = site && page ? keptFormPressed(request, site) : null;
+      if (site && kept !== null) replace(deps, { site, kept }, request, reply, next);
+      else next();
     });
     addSiteHandOff(scope, deps);
     addKeptFormPage(scope, deps);
@@ -88,9 +92,7 @@ function carryOut(deps: SiteScopeDeps, judged: Judged, request: FastifyRequest, 
   // An old login form must never send a password on: its address leads straight to where the login used to lead.
   if (page.target !== null) return void toTarget(page.target, request, reply);
   if (isHandshake(request)) deps.live.add(request, request.raw.socket);
-  const kept = keptFormPressed(request, site);
-  if (kept === null) next();
-  else replace(deps, { site, kept }, request, reply, next);
+  next();
 }
 
 function replace(
