@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+
 /** Our own addresses on every site, the hand-off among them; whatever a legacy server has there cannot be reached. */
 export const reservedPrefix = '/.portal';
 
@@ -71,13 +73,30 @@ function segmentFault(segment: string): string | null {
   return null;
 }
 
-/** The key under which two paths are the same page: old servers ignore ASCII case, and a final slash seldom means anything else. */
+const windows1252 = new TextDecoder('windows-1252');
+
+/**
+ * The names of a path as old servers compare them, from its decoded bytes (as Latin-1): without case, composed or not, and in either
+ * encoding. IIS reads what is no UTF-8 in its Windows code page, so that `caf%E9` and `CAF%C3%89` are one folder to it. Name by name,
+ * because on other servers a stray byte in one name changes nothing about the others.
+ */
+export function foldNames(bytes: string): string {
+  if (!/[\x80-\xff]/.test(bytes)) return bytes.replace(/[A-Z]+/g, capitals => capitals.toLowerCase());
+  return bytes.split('/').map(foldName).join('/');
+}
+
+function foldName(bytes: string): string {
+  const name = Buffer.from(bytes, 'latin1');
+  return (isUtf8(name) ? name.toString('utf8') : windows1252.decode(name)).normalize('NFC').toLowerCase();
+}
+
+/** The key under which two paths are the same page: old servers ignore case, and a final slash seldom means anything else. */
 export function pathKey(path: string): string {
-  const folded = path.replace(/[A-Z]/g, letter => letter.toLowerCase());
+  const folded = foldNames(path.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))));
   return folded === '/' ? folded : folded.replace(/\/$/, '');
 }
 
-/** True when a prefix covers a path, by whole segments and without ASCII case. */
+/** True when a prefix covers a path, by whole segments and without case. */
 export function covers(prefix: string, path: string): boolean {
   const [outer, inner] = [pathKey(prefix), pathKey(path)];
   return outer === '/' || inner === outer || inner.startsWith(`${outer}/`);

@@ -3,7 +3,7 @@
  * path whose readings could differ between us and an old server behind us must never be judged by only one of them.
  */
 
-/** `key` is what pages are compared by: the decoded bytes (as Latin-1) in lower-case ASCII, because old servers ignore case. */
+/** `key` is what pages are compared by, once its names are folded: the decoded bytes (as Latin-1) in lower-case ASCII, because old servers ignore case. */
 export type CanonicalPath = { key: string; odd: string | null };
 export type PathRefusal = { refused: string };
 

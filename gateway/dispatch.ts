@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { PassThrough } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Dispatcher } from 'undici';
-import { requestHeaders, responseHeaders, valuesOf } from './headers.ts';
+import { isEventStream, requestHeaders, responseHeaders, valuesOf } from './headers.ts';
 import type { LiveConnections } from './live.ts';
 import { bytesPassed } from './passed-bytes.ts';
 import type { Guest } from './queue.ts';
@@ -121,7 +121,7 @@ class Exchange implements Dispatcher.DispatchHandler, Guest {
     if (status === 204 || status === 304) return this.end();
     this.resume = resume;
     this.length = Number(valuesOf(received, 'content-length') || -1);
-    if (valuesOf(received, 'content-type').startsWith('text/event-stream')) this.live.add(this.request, this.response);
+    if (isEventStream(valuesOf(received, 'content-type'))) this.live.add(this.request, this.response);
     // What may be long in coming must not keep its headers back; they go alone unless the first of it is here already.
     if (this.length < 0 || this.length > SMALL) queueMicrotask(() => this.flushBare());
     return true;

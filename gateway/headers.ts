@@ -195,6 +195,9 @@ export function valuesOf(headers: readonly string[], name: string): string {
   return joined;
 }
 
+/** Whether an answer goes on for as long as its page is open. Media types have no case (RFC 9110 §8.3.1), neither to a browser. */
+export const isEventStream = (contentType: string): boolean => /^text\/event-stream(?![^\s;,])/i.test(contentType);
+
 /** The name a browser will send back: `=name=value` sets a cookie without a name whose text reads like one with it. */
 const nameSetBy = (cookie: string): string => (cookie.replace(/^[\s=]+/, '').split(/[=;]/, 1)[0] ?? '').trim();
 

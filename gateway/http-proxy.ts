@@ -1,7 +1,7 @@
 import httpProxy from '@fastify/http-proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { Dispatcher } from 'undici';
-import { requestHeaders, responseHeaders } from './headers.ts';
+import { isEventStream, requestHeaders, responseHeaders } from './headers.ts';
 import type { LiveConnections } from './live.ts';
 import { keptBodyOf } from './request-body.ts';
 import type { Route } from './route.ts';
@@ -44,7 +44,7 @@ export async function addHttpProxy(
 
   function answerHeaders(headers: NodeJS.Dict<string | string[]>, request: FastifyRequest) {
     route.upstreamOf(request).answered();
-    if (String(headers['content-type'] ?? '').startsWith('text/event-stream')) live.add(request, request.raw.socket);
+    if (isEventStream(String(headers['content-type'] ?? ''))) live.add(request, request.raw.socket);
     return grouped(responseHeaders(flat(headers), route.answerFacts(request)));
   }
 }

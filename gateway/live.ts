@@ -9,7 +9,7 @@ export type LiveConnections = {
   /** Judges all of them again once what runs now has ended: an import makes hundreds of changes at once. Each second it happens anyway. */
   reviewSoon(): void;
   size(): number;
-  /** Leaves those that `goesOn` picks to another's judgement, and ends the others. */
+  /** Leaves those that `goesOn` picks to another's judgement, and ends the others; so too whatever is added from now on. */
   moveTo(other: LiveConnections, goesOn: (request: FastifyRequest) => boolean): void;
   /** Ends all of them, once what was said has been sent: nobody waits for an answer that has no end. */
   close(): void;
@@ -21,6 +21,8 @@ const LAST_WORDS_MS = 1_000;
 /** @param stillAllowed asks the guard the question of the request's beginning again; a failure to answer is a no. */
 export function createLiveConnections(stillAllowed: (request: FastifyRequest) => Promise<boolean>, everyMs = 1_000): LiveConnections {
   const live = new Map<FastifyRequest, Live>();
+  // Once these were moved: where to, for whoever was judged before and comes to be long-lived only now.
+  let moved: ((request: FastifyRequest, answer: Live) => void) | null = null;
 
   const review = () => {
     for (const [request, answer] of live) {
@@ -38,6 +40,7 @@ export function createLiveConnections(stillAllowed: (request: FastifyRequest) =>
   return {
     add(request, answer) {
       if (answer.destroyed) return;
+      if (moved) return moved(request, answer);
       live.set(request, answer);
       answer.once('close', () => live.delete(request));
     },
@@ -51,10 +54,8 @@ export function createLiveConnections(stillAllowed: (request: FastifyRequest) =>
     },
     size: () => live.size,
     moveTo(other, goesOn) {
-      for (const [request, answer] of live) {
-        if (goesOn(request)) other.add(request, answer);
-        else sayGoodbye(answer);
-      }
+      moved = (request, answer) => (goesOn(request) ? other.add(request, answer) : sayGoodbye(answer));
+      for (const [request, answer] of live) moved(request, answer);
       live.clear();
     },
     close() {

@@ -13,7 +13,7 @@ import { createLiveConnections } from './live.ts';
 import { createReturnAddresses } from './return-address.ts';
 import { serviceStates } from './service-states.ts';
 import { createSessions, type Sessions } from './sessions.ts';
-import type { Sites } from './sites.ts';
+import { pageAt, type Sites } from './sites.ts';
 import { createUpstreams } from './upstreams.ts';
 
 export type Parts = Awaited<ReturnType<typeof createParts>>;
@@ -47,13 +47,16 @@ export async function createParts(app: FastifyInstance, sites: Sites, deps: AppD
     upstreams: createUpstreams(catalogue.upstreams, settings.upstream, {
       onHealth: (upstream, well) => app.log.warn({ upstream }, well ? 'health check: well again' : 'health check: not well'),
     }),
-    live: createLiveConnections(request => stillAllowed(guard, sessions, request)),
+    live: createLiveConnections(request => stillAllowed({ guard, sessions, sites }, request)),
   };
 }
 
-/** The question of a live connection's first request, asked again: the session as it is now, the rights as they are now. */
-async function stillAllowed(guard: Guard, sessions: Sessions, request: FastifyRequest): Promise<boolean> {
-  if (!request.site || !request.page) return false;
-  const session = await sessions.peek(request.headers.cookie, request.site.host);
-  return (await guard(request.site, request.page, session)).outcome === 'allow';
+type Judging = { guard: Guard; sessions: Sessions; sites: Sites };
+
+/** The question of a live connection's first request, asked again: the session as it is now, the page and the rights as they are now. */
+async function stillAllowed({ guard, sessions, sites }: Judging, request: FastifyRequest): Promise<boolean> {
+  const found = pageAt(sites, request);
+  if (!found) return false;
+  const session = await sessions.peek(request.headers.cookie, found.site.host);
+  return (await guard(found.site, found.page, session)).outcome === 'allow';
 }

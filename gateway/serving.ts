@@ -3,12 +3,12 @@ import type { Server } from 'node:http';
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
 import type { Catalogue } from '#config/catalogue.ts';
 import { type Built, buildApp } from './app.ts';
-import { splitTarget } from './canonical-path.ts';
 import { createConnections } from './connections.ts';
 import { createCounts } from './counts.ts';
 import type { AppDeps, Lasting } from './deps.ts';
 import type { Parts } from './parts.ts';
 import { createHashing } from './sign-in/hashing.ts';
+import { pageAt } from './sites.ts';
 
 /**
  * The server that listens for as long as the process lives. What it serves, an app built for one catalogue, may change between two
@@ -86,16 +86,11 @@ export async function startServing(deps: AppDeps, hashing = createHashing()): Pr
   };
 }
 
-/** An open connection goes on under another catalogue if its address still leads to the same legacy server. */
-function findAgain({ sites }: Parts, request: FastifyRequest): boolean {
-  const place = sites.place(request.headers.host);
-  if (place.kind !== 'site') return false;
-  const found = sites.find(place.site, splitTarget(request.url).path);
-  if (!('page' in found) || found.page.upstream !== request.page?.upstream) return false;
-  request.site = place.site;
-  request.page = found.page;
-  return true;
-}
+/**
+ * An open connection goes on under another catalogue if its address still leads to the same legacy server. The page it was judged for
+ * stays its own: its handshake may still be under way, by the rules of that page.
+ */
+const findAgain = ({ sites }: Parts, request: FastifyRequest): boolean => pageAt(sites, request)?.page.upstream === request.page?.upstream;
 
 const isForwarding = ({ upstreams }: Parts): boolean =>
   upstreams.all().some(({ pool, queue }) => pool.stats.size > 0 || queue.sizes().waiting > 0);

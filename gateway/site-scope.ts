@@ -10,7 +10,7 @@ import { addSiteHandOff, sendToPortal } from './hand-off.ts';
 import { addKeptFormPage, type KeptFormDeps, keepOrLose, keptFormPressed, putKeptForm } from './kept-form.ts';
 import { inviteBody } from './server.ts';
 import type { Session } from './sessions.ts';
-import type { Found } from './sites.ts';
+import type { Found, Sites } from './sites.ts';
 import { isHandshake, tunnel } from './upgrade.ts';
 
 declare module 'fastify' {
@@ -37,14 +37,19 @@ export async function addSites(app: FastifyInstance, deps: SiteScopeDeps): Promi
       request.site = place.site;
       if (request.routeOptions.config.rule !== 'page') return next();
       const found = deps.sites.find(place.site, splitTarget(request.url).path);
-      if ('page' in found) return judge(deps, place.site, found.page, request, reply, next);
-      notAPage(deps, found, request, reply);
+      if (!('page' in found)) return notAPage(deps, found, request, reply);
+      if (leadsElsewhere(deps.sites, place.site, found.page, request)) return void deps.answers.problem(request, reply, 'bad-request');
+      judge(deps, place.site, found.page, request, reply, next);
     });
     scope.addHook('onRequest', (request, reply, next) => {
-      if (request.page && route.refuses(request, reply)) return;
-      if (request.page && isHandshake(request)) return tunnel(request, reply, route);
+      const { site, page } = request;
+      if (page && route.refuses(request, reply)) return;
+      if (page && isHandshake(request)) return tunnel(request, reply, route);
       inviteBody(request, reply);
-      next();
+      // Not before: a kept form is taken once, and a service that is closed must not cost it.
+      const kept = site && page ? keptFormPressed(request, site) : null;
+      if (site && kept !== null) replace(deps, { site, kept }, request, reply, next);
+      else next();
     });
     addSiteHandOff(scope, deps);
     addKeptFormPage(scope, deps);
@@ -55,6 +60,15 @@ export async function addSites(app: FastifyInstance, deps: SiteScopeDeps): Promi
 function notAPage({ answers, catalogue }: SiteScopeDeps, found: Found, request: FastifyRequest, reply: FastifyReply): void {
   if ('portalPath' in found) reply.redirect(catalogue.portal.origin + found.portalPath, 302);
   else answers.problem(request, reply, 'refused' in found ? 'bad-request' : 'not-found');
+}
+
+/** WebDAV's COPY and MOVE name a second address (RFC 4918 §10.3). One request is judged for one page, so both must be of it. */
+function leadsElsewhere(sites: Sites, site: Site, page: Page, { headers: { destination } }: FastifyRequest): boolean {
+  if (destination === undefined) return false;
+  const address = /^(?:https?:\/\/([^/?#]*))?(\/.*)$/is.exec(String(destination));
+  const place = sites.place(address?.[1] ?? site.host);
+  const found = sites.find(site, splitTarget(address?.[2] ?? '').path);
+  return place.kind !== 'site' || place.site !== site || !('page' in found) || found.page !== page;
 }
 
 type Next = (error?: Error) => void;
@@ -88,9 +102,7 @@ function carryOut(deps: SiteScopeDeps, judged: Judged, request: FastifyRequest, 
   // An old login form must never send a password on: its address leads straight to where the login used to lead.
   if (page.target !== null) return void toTarget(page.target, request, reply);
   if (isHandshake(request)) deps.live.add(request, request.raw.socket);
-  const kept = keptFormPressed(request, site);
-  if (kept === null) next();
-  else replace(deps, { site, kept }, request, reply, next);
+  next();
 }
 
 function replace(

@@ -1,6 +1,6 @@
 import type { Catalogue, Page, Site } from '#config/catalogue.ts';
-import { reservedPrefix } from '#config/catalogue-addresses.ts';
-import { canonicalPath, readings } from './canonical-path.ts';
+import { foldNames, reservedPrefix } from '#config/catalogue-addresses.ts';
+import { canonicalPath, readings, splitTarget } from './canonical-path.ts';
 
 /** Where a host leads: the portal itself, one of the sites, or nowhere we answer for. */
 export type Place = { kind: 'portal' } | { kind: 'site'; site: Site } | { kind: 'unknown' };
@@ -22,7 +22,7 @@ const KEPT_SPELLINGS = 1_000;
 
 type Index = { exact: Map<string, Page>; prefix: Map<string, Page>; bookmarks: Map<string, string> };
 
-/** Builds the look-up of hosts and pages. Pages match on whole segments, the longest wins, ASCII case does not count. */
+/** Builds the look-up of hosts and pages. Pages match on whole segments, the longest wins, case does not count. */
 export function buildSites(catalogue: Catalogue): Sites {
   const places = new Map<string, Place>([[catalogue.portal.host, { kind: 'portal' }]]);
   const indexes = new Map<Site, Index>();
@@ -49,6 +49,16 @@ export function buildSites(catalogue: Catalogue): Sites {
   };
 }
 
+type Asked = { headers: { host?: string | undefined }; url: string };
+
+/** The page that a whole request leads to, whatever it led to when it came; null if it leads to none any more. */
+export function pageAt(sites: Sites, { headers, url }: Asked): { site: Site; page: Page } | null {
+  const place = sites.place(headers.host);
+  if (place.kind !== 'site') return null;
+  const found = sites.find(place.site, splitTarget(url).path);
+  return 'page' in found ? { site: place.site, page: found.page } : null;
+}
+
 function indexPages(site: Site): Index {
   const index: Index = { exact: new Map(), prefix: new Map(), bookmarks: new Map() };
   for (const page of site.pages) {
@@ -62,7 +72,7 @@ function indexPages(site: Site): Index {
 function keyOf(site: Site, path: string): string {
   const canonical = canonicalPath(path);
   if ('refused' in canonical) throw new Error(`${site.host}${path}: ${canonical.refused}`);
-  return canonical.key;
+  return foldNames(canonical.key);
 }
 
 const withoutFinalSlash = (key: string) => (key.endsWith('/') ? key.slice(0, -1) : key);
@@ -71,12 +81,13 @@ function findPage(index: Index, raw: string): Found {
   const path = canonicalPath(raw);
   if ('refused' in path) return path;
   if (path.key === reservedPrefix || path.key.startsWith(`${reservedPrefix}/`)) return { missing: true };
-  const portalPath = index.bookmarks.get(withoutFinalSlash(path.key));
+  const key = foldNames(path.key);
+  const portalPath = index.bookmarks.get(withoutFinalSlash(key));
   if (portalPath !== undefined) return { portalPath };
-  const page = longestMatch(index, path.key);
+  const page = longestMatch(index, key);
   if (!path.odd) return page ? { page } : { missing: true };
   const keys = page?.oddPaths ? readings(raw) : null;
-  return page && keys?.every(key => longestMatch(index, key) === page) ? { page } : { refused: path.odd };
+  return page && keys?.every(reading => longestMatch(index, foldNames(reading)) === page) ? { page } : { refused: path.odd };
 }
 
 function longestMatch(index: Index, key: string): Page | null {

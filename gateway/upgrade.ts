@@ -3,6 +3,7 @@ import { request as sendHttps } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { requestHeaders, responseHeaders } from './headers.ts';
+import type { Guest } from './queue.ts';
 import { type Route, readableReason } from './route.ts';
 
 /**
@@ -44,11 +45,44 @@ export function acceptHandshakes(app: FastifyInstance): void {
 
 export const isHandshake = (request: FastifyRequest): boolean => heads.has(request.raw);
 
-/** Asks the legacy server for the same, and joins both ends when it agrees. Its refusal is an answer like any other. */
+/**
+ * Asks the legacy server for the same, and joins both ends when it agrees. Its refusal is an answer like any other. Until it has said
+ * either, a handshake is one of those who use its connections and takes its turn: only a conversation may last.
+ */
 export function tunnel(request: FastifyRequest, reply: FastifyReply, route: Route): void {
   const near = request.raw.socket;
   // It may have gone while it was judged, and would never say so again.
   if (near.destroyed) return;
+  const { queue } = route.upstreamOf(request);
+  let handshake: ClientRequest | null = null;
+  // Nobody says goodbye before the beginning: half a connection is as good as none.
+  const leave = () => {
+    near.destroy();
+    handshake?.destroy();
+    queue.leave(guest);
+  };
+  const guest: Guest = {
+    visitor: request.signedIn?.id ?? 0,
+    service: request.page?.service ?? null,
+    standing: 'away',
+    since: 0,
+    begin() {
+      try {
+        handshake = shakeHands(request, reply, route, () => near.off('end', leave).off('close', leave));
+        handshake.once('close', () => queue.leave(guest));
+      } catch (error) {
+        queue.leave(guest);
+        route.failed(request, reply, error as Error);
+      }
+    },
+    giveUp: () => route.trouble(request, reply, 'upstream-slow', 'no connection became free in time'),
+  };
+  near.once('end', leave).once('close', leave);
+  if (!queue.enter(guest)) route.trouble(request, reply, 'upstream-busy', 'too many wait already');
+}
+
+function shakeHands(request: FastifyRequest, reply: FastifyReply, route: Route, agreed: () => void): ClientRequest {
+  const near = request.raw.socket;
   const { direct, answered } = route.upstreamOf(request);
   const handshake = (direct.protocol === 'https:' ? sendHttps : sendHttp)({
     ...direct,
@@ -56,12 +90,6 @@ export function tunnel(request: FastifyRequest, reply: FastifyReply, route: Rout
     path: request.raw.url ?? '/',
     headers: [...requestHeaders(request.headers, route.requestFacts(request)), 'Connection', 'Upgrade', 'Upgrade', 'websocket'],
   });
-  // Nobody says goodbye before the beginning: half a connection is as good as none.
-  const leave = () => {
-    near.destroy();
-    handshake.destroy();
-  };
-  near.once('end', leave).once('close', leave);
   handshake.once('timeout', () => handshake.destroy(Object.assign(new Error('no answer in time'), { code: 'UND_ERR_HEADERS_TIMEOUT' })));
   handshake.on('error', (error: Error) => {
     if (!reply.sent && !near.destroyed) route.failed(request, reply, error);
@@ -77,11 +105,12 @@ export function tunnel(request: FastifyRequest, reply: FastifyReply, route: Rout
   handshake.once('upgrade', (answer, far, farHead) => {
     answered();
     if (answer.headers.upgrade?.toLowerCase() !== 'websocket') return fail('switched to something else');
-    near.off('end', leave).off('close', leave);
+    agreed();
     agree(answer, request, reply, route, handshake);
     join(near, far, heads.get(request.raw) ?? Buffer.alloc(0), farHead);
   });
   handshake.end();
+  return handshake;
 }
 
 /** False if it cannot be repeated: a status below 200, which ends nothing, or bytes that no header may have. */

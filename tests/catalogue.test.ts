@@ -129,6 +129,11 @@ describe('a page address', () => {
   ])('%s is accepted', (_name, line) => {
     expect(faultsOf(withArt([line]))).toEqual([]);
   });
+
+  test('two that differ in a capital beyond ASCII are one to an old server', () => {
+    const faults = faultsOf(withArt([page('/zo%C3%AB'), page('/ZO%C3%8B')]));
+    expect(faults).toEqual([expect.stringContaining('/ZO%C3%8B: overlaps an address of art')]);
+  });
 });
 
 describe('the file as a whole', () => {

@@ -153,6 +153,29 @@ test('whatever an odd path is made of, it passes only if every kind of server st
   );
 });
 
+describe('a protected page with a letter beyond ASCII, on a site whose rest is open', () => {
+  const guarded = {
+    ...site('www').pages.find(({ kind }) => kind === 'protected')!,
+    id: 'guarded',
+    path: '/caf%C3%A9',
+    match: 'prefix',
+  } as const;
+  const where = { ...site('www'), pages: [...site('www').pages, guarded] };
+  const index = buildSites({ ...catalogue, sites: [where] });
+
+  // To a Windows server these are one folder, and to a Mac.
+  test.each(['/caf%C3%A9/', '/CAF%C3%89/x', '/caf%E9/x', '/CAF%C9', '/cafe%CC%81/x', '/caf%C3%A9/x%E9', '/caf%E9/x%C3%A9'])(
+    'is met by %s',
+    path => {
+      expect(found(where, path, index)).toBe('guarded');
+    },
+  );
+
+  test.each(['/cafe/', '/caf%C3%A8/', '/caf%E8/', '/caf%C3%A9s/', '/caf%C3%83%C2%A9/'])('is not met by %s', path => {
+    expect(found(where, path, index)).toBe('www.hants.gov.uk/*');
+  });
+});
+
 describe('no disguise of a protected address passes as an open page', () => {
   const www = site('www');
   const guarded = ['/educationandlearning/governors', '/educationandlearning/hampshireremusic'];

@@ -105,6 +105,39 @@ describe('a header that decides elsewhere', () => {
   );
 });
 
+describe('a WebDAV request that names a second address', () => {
+  const guarded = 'educationandlearning/governors/minutes.htm';
+  const copy = (destination: string) =>
+    ask(app.port, { method: 'COPY', target: '/aboutthecouncil/a.htm', host: hostOf(app, 'www'), headers: [['Destination', destination]] });
+
+  test.each([
+    `/${guarded}`,
+    `http://{www}/${guarded}`,
+    `HTTPS://{www}/${guarded}`,
+    `http://WWW.hants.localhost./${guarded.toUpperCase()}`,
+    `http://{www3}/efs/`,
+    'http://evil.example/x',
+    `/x/..%2f${guarded}`,
+    `//{www}/${guarded}`,
+    '/.portal/x',
+    guarded,
+    '',
+    `/b.htm, /${guarded}`,
+  ])('does not reach %s from an open page', async destination => {
+    const spelled = destination.replace('{www}', hostOf(app, 'www')).replace('{www3}', host);
+    expect((await copy(spelled)).status).toBe(400);
+    expect(wire.received()).toBe('');
+  });
+
+  test.each(['/aboutthecouncil/b.htm', 'http://{www}/b%20c.htm?x'])('reaches %s, which is of the same page', async destination => {
+    const spelled = destination.replace('{www}', hostOf(app, 'www'));
+    await copy(spelled);
+    expect(requestsOn(wire.received()).map(({ line, headers }) => [line, Object.fromEntries(headers).destination])).toEqual([
+      ['COPY /aboutthecouncil/a.htm HTTP/1.1', spelled],
+    ]);
+  });
+});
+
 describe('a request that two servers could read in two ways', () => {
   test.each(titled<{ why: string; bytes: string; statuses: number[] }>('raw-requests', ({ why }) => why))(
     '%s',

@@ -2,7 +2,7 @@ import { createConnection, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startApp, type TestApp } from '#tests/app.ts';
 import { freePort } from '#tests/free-port.ts';
-import { startServer, withUpstreams } from '#tests/legacy-wire.ts';
+import { startRawServer, startServer, withUpstreams } from '#tests/legacy-wire.ts';
 import { ask, type RawAnswer, requestBytes, upgrade } from '#tests/raw-http.ts';
 import { headingOf, plain, visit } from '#tests/visits.ts';
 
@@ -68,6 +68,42 @@ test('whoever finds a server’s connections and its queue full reads which serv
   expect([page.status, headingOf(page.body)]).toEqual([503, 'This service is very busy']);
   expectFriendly(app, page, 'hias.enquiries@hants.gov.uk');
   for (const socket of waiting) socket.destroy();
+  await app.close();
+  await legacy.close();
+});
+
+test('handshakes take their turn for a server’s connections, and open WebSockets keep none of them', async () => {
+  const asked: Socket[] = [];
+  const legacy = await startRawServer((_path, socket, head) => {
+    if (/^upgrade:/im.test(head)) asked.push(socket);
+    else socket.end('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell');
+  });
+  const app = await startApp({
+    env: { UPSTREAM_CONNECTIONS: '1' },
+    change: deps => withUpstreams(deps, ({ service }) => (service === 'hias' ? legacy.origin : null)),
+  });
+  const { host, cookie } = await visit(app, 'JHOWEL12');
+  const request = { host, target: '/education/hias/chat', headers: [['Cookie', cookie]] as [string, string][] };
+  const { queue } = app.app.present().parts.upstreams.of(legacy.origin);
+  const inOrder: ReturnType<typeof upgrade>[] = [];
+  for (let count = 0; count < 11; count += 1) {
+    inOrder.push(upgrade(app.port, request));
+    await expect.poll(() => queue.sizes()).toEqual({ inside: 1, waiting: count });
+  }
+  await expect.poll(() => asked.length).toBe(1);
+  const busy = await upgrade(app.port, request);
+  expect([busy.answer.status, await busy.closed]).toEqual([503, expect.stringContaining('This service is very busy')]);
+  for (let count = 0; count < 10; count += 1) {
+    await expect.poll(() => asked.length).toBe(count + 1);
+    asked[count]!.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
+    expect((await inOrder[count]!).answer.status).toBe(101);
+  }
+  await expect.poll(() => asked.length).toBe(11);
+  asked[10]!.destroy();
+  expect((await inOrder[10]!).answer.status).toBe(502);
+  await expect.poll(() => queue.sizes()).toEqual({ inside: 0, waiting: 0 });
+  expect((await ask(app.port, { ...request, target: '/education/hias/page' })).body).toBe('well');
+  for (const handshake of inOrder) (await handshake).socket.destroy();
   await app.close();
   await legacy.close();
 });

@@ -122,6 +122,19 @@ describe('a form sent after the session’s end', () => {
   beforeEach(() => wire.forget());
   afterEach(() => app.store.db.deleteFrom('kept_forms').execute());
 
+  test('waits on while its service cannot take it', async () => {
+    const browser = await timedOut();
+    const page = await askedToSend(browser);
+    const upstream = app.app.present().parts.upstreams.of(wire.origin);
+    for (let times = 0; times < 5; times += 1) upstream.failed();
+    const refused = await press(browser, page);
+    expect([refused.status, headingOf(refused.body)]).toEqual([502, 'This service is not working at the moment']);
+    expect(await keptForms()).toHaveLength(1);
+    upstream.answered();
+    expect((await press(browser, page)).status).toBe(200);
+    expect(posted().body).toBe('message=secret-words');
+  });
+
   test('is kept sealed, and its person is told so at sign-in', async () => {
     const browser = await timedOut();
     const sent = await send(browser);

@@ -54,8 +54,8 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'portal-reload-'));
   file = join(folder, 'services.yaml');
   legacy = await startRawServer((path, socket, head) => {
-    if (/^upgrade:/im.test(head)) socket.write(AGREED);
-    else if (path.endsWith('/slow')) held.push(socket);
+    if (path.endsWith('/slow')) held.push(socket);
+    else if (/^upgrade:/im.test(head)) socket.write(AGREED);
     else socket.write(WELL);
   });
   other = await startRawServer((_path, socket) => socket.write(OTHER));
@@ -79,6 +79,11 @@ afterEach(async () => {
 const faults = () => logged.flatMap(({ fields }) => (fields.faults as string[] | undefined) ?? []);
 /** The file with the pages of one service on another legacy server. */
 const moved = (to: string) => text.replace(/(education\/hias), match: prefix/, `$1, match: prefix, upstream: "${to}"`);
+/** The file with a page of that service given to one that James does not have, at the same legacy server. */
+const givenAway = () => {
+  const page = `      - { address: ${/https?:\/\/www3\S*\/education\/hias/.exec(text)![0]}/slow, match: exact }\n`;
+  return text.replace(/(- id: governors\n[\s\S]*?\n {4}pages:\n)/, `$1${page}`);
+};
 const withPage = () => text.replace(/^( +- \{ address: .*\/efs), match: prefix \}$/m, '$1, match: prefix }\n$1-new, match: exact }');
 
 test('what the file says is served from the next request on, and its checksum told', async () => {
@@ -126,6 +131,51 @@ test('an open connection goes on while its address leads where it led, and ends 
   await chat.closed;
   await expect.poll(() => app.app.present().parts.live.size()).toBe(0);
 });
+
+test.each([
+  [
+    'a handshake',
+    [
+      ['Connection', 'Upgrade'],
+      ['Upgrade', 'websocket'],
+    ],
+    AGREED,
+  ],
+  ['an event stream', [], 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n'],
+] as const)(
+  '%s that the legacy server takes up only after a change of the catalogue is judged by the new one',
+  async (_what, asking, taken) => {
+    const { host, cookie } = await visit(app, 'JHOWEL12');
+    const headers: [string, string][] = [
+      ['Cookie', cookie],
+      ['Sec-WebSocket-Version', '13'],
+      ...asking.map(([a, b]): [string, string] => [a, b]),
+    ];
+    for (const [change, ends] of [
+      [withPage(), false],
+      [givenAway(), true],
+    ] as const) {
+      held = [];
+      const socket = createConnection(app.port, '127.0.0.1', () =>
+        socket.write(requestBytes({ target: '/education/hias/slow', host, headers })),
+      );
+      await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+      write(change);
+      await reloading.reload();
+      expect(faults()).toEqual([]);
+      const closed = once(socket, 'close');
+      const first = once(socket, 'data');
+      held[0]!.write(taken);
+      if (!ends) {
+        expect(String((await first)[0]).slice(0, 12)).toBe(taken.slice(0, 12));
+        expect(app.app.present().parts.live.size()).toBe(1);
+        socket.destroy();
+      }
+      await closed;
+      await expect.poll(() => app.app.present().parts.live.size(), { timeout: 10_000 }).toBe(0);
+    }
+  },
+);
 
 /** Fifty ways in which a file can be wrong; each says which. */
 function mutations(): [string, string][] {

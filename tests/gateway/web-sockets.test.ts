@@ -20,7 +20,8 @@ beforeAll(async () => {
   wire = await startWire();
   trouble = await startServer((request, response) => {
     if (request.url?.endsWith('/slam')) request.socket.destroy();
-    else if (request.url?.endsWith('/events')) response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: one\n\n');
+    else if (request.url?.includes('/events'))
+      response.writeHead(200, { 'content-type': decodeURIComponent(request.url.split('?')[1] ?? '') }).write('data: one\n\n');
     else if (!request.url?.endsWith('/never')) response.end('well');
   });
   chat = new WebSocketServer({ noServer: true, perMessageDeflate: true, handleProtocols: () => 'chat' });
@@ -187,7 +188,7 @@ describe('a WebSocket', () => {
     ({ cookie } = await visit(app, 'JHOWEL12'));
   });
 
-  test('a stream of events ends with the right as well', async () => {
+  test.each(['text/event-stream', 'Text/Event-Stream;charset=UTF-8'])('a stream of events ends with the right as well: %s', async type => {
     const who = await idsOf(app, 'OLLIE199', 'SP3');
     await changeRights(app, who, (tx, change) => grant(tx, { ...change, service: 'hias', endsAt: null }));
     const { cookie: ollie } = await visit(app, 'OLLIE199');
@@ -195,7 +196,8 @@ describe('a WebSocket', () => {
     const first = new Promise<void>(resolve => {
       begun = resolve;
     });
-    const stream = sendRaw(app.port, requestBytes({ target: '/education/hias/events', host, headers: [['Cookie', ollie]] }), text => {
+    const target = `/education/hias/events?${encodeURIComponent(type)}`;
+    const stream = sendRaw(app.port, requestBytes({ target, host, headers: [['Cookie', ollie]] }), text => {
       if (text.includes('data: one')) begun();
       return false;
     });
