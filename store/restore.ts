@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { Kysely, sql, type Transaction } from 'kysely';
 import { z } from 'zod';
 import { append, verifyChain } from './activity.ts';
@@ -125,12 +124,23 @@ async function fillTable(tx: Transaction<Tables>, name: string, path: string, ch
     rows += batch.length;
     batch = [];
   };
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of linesOf(path)) {
     batch.push(change(JSON.parse(line)));
     if (batch.length === BATCH) await flush();
   }
   await flush();
   return rows;
+}
+
+/** Split at the newline alone. readline would split at U+2028 and U+2029 too, which JSON leaves as they are and anybody can type. */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  let begun = '';
+  for await (const text of createReadStream(path, 'utf8')) {
+    const lines = (begun + text).split('\n');
+    begun = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (begun !== '') yield begun;
 }
 
 /** A row as it stands after the restore. Whoever was signed out, or has lost a right, since the backup must not be back by it. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { readAfter, verifyChain } from '#store/activity.ts';
+import { addAttempt } from '#store/attempts.ts';
 import { keptTables, leftOutTables } from '#store/backup.ts';
 import { lockDataDir } from '#store/data-dir.ts';
 import { findLink, linkIsLive } from '#store/links.ts';
@@ -41,6 +42,9 @@ const rowsOf = (db: Reader, table: string, key: readonly string[]) =>
     .orderBy(sql`${sql.join(key.map(column => sql.ref(column)))}`)
     .execute() as Promise<object[]>;
 
+/** What a stranger can type as a user ID, and what some readers of lines take for the end of one. */
+const endsOfLines = 'JSMITH\r\n\u2028\u2029\u0085\v\f12';
+
 /** Two people, somebody signed in, a link, a message and a code on their way, and more events than fit on a page of a backup. */
 async function fill(place: Place): Promise<{ link: string }> {
   const { out } = await run(place, 'import', writePeople(place.dir, [alice, jane]), '--apply');
@@ -53,6 +57,7 @@ async function fill(place: Place): Promise<{ link: string }> {
       const secrets = { key: Buffer.alloc(32, 7), values: { code: '123456' } };
       await enqueue(tx, { channel: 'text', recipient: '+447700900123', template: 'security-code', data: {}, secrets, now });
     });
+    await addAttempt(store.db, 'sign-in', endsOfLines, now);
     const event = {
       at: now,
       kind: 'sign-in',
