@@ -18,6 +18,8 @@ const manifestShape = z.object({
   kind: z.string(),
   level: z.string(),
   tables: z.array(z.object({ name: z.string(), rows: z.number(), sha256: z.string() })),
+  // The first backups did not list them.
+  files: z.array(z.object({ name: z.string(), sha256: z.string() })).default([]),
 });
 
 /** How many of what was under way at the time of the backup have been ended. */
@@ -38,17 +40,19 @@ export async function checkBackup(folder: string): Promise<Manifest> {
       .join()
   )
     throw new BackupFault(`The backup in ${folder} has tables that this program does not know: restore it with the version that made it.`);
-  for (const { name, sha256 } of manifest.tables) {
-    const hash = createHash('sha256');
-    try {
-      for await (const chunk of createReadStream(join(folder, fileOf(name)))) hash.update(chunk);
-    } catch {
-      throw new BackupFault(`The backup in ${folder} is not whole: ${fileOf(name)} cannot be read.`);
-    }
-    if (hash.digest('hex') !== sha256)
-      throw new BackupFault(`The backup in ${folder} is damaged: ${fileOf(name)} is not as it was written.`);
-  }
+  for (const { name, sha256 } of manifest.tables) await compare(folder, fileOf(name), sha256);
+  for (const { name, sha256 } of manifest.files) await compare(folder, name, sha256);
   return manifest;
+}
+
+async function compare(folder: string, file: string, sha256: string): Promise<void> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(join(folder, file))) hash.update(chunk);
+  } catch {
+    throw new BackupFault(`The backup in ${folder} is not whole: ${file} cannot be read.`);
+  }
+  if (hash.digest('hex') !== sha256) throw new BackupFault(`The backup in ${folder} is damaged: ${file} is not as it was written.`);
 }
 
 function readManifest(folder: string): Manifest {

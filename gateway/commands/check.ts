@@ -1,14 +1,7 @@
-import { existsSync } from 'node:fs';
-import { Kysely } from 'kysely';
 import { type Catalogue, closureAt, serviceIsLive } from '#config/catalogue.ts';
 import { OperatorFault } from '#config/operator-fault.ts';
 import { readSettings, type Settings } from '#config/settings.ts';
-import { checkDataDir } from '#store/data-dir.ts';
-import { installationValue } from '#store/installation.ts';
-import { postgresDialect } from '#store/postgres.ts';
-import { sqliteDialect } from '#store/sqlite.ts';
-import type { Tables } from '#store/tables.ts';
-import { databaseFile, sayForeign, sayKind } from '../installation.ts';
+import { readDataAsTheyAre, sayForeign, sayKind } from '../installation.ts';
 import { refuseVanished } from '../vanished.ts';
 import { type Command, CommandFault, exits, readArguments, type Surroundings } from './command.ts';
 import { catalogueOf, kindOf } from './workplace.ts';
@@ -73,23 +66,18 @@ async function sayData(settings: Settings, catalogue: Catalogue | null, faults: 
   return `Data: ${where}, of ${sayKind(began)}.`;
 }
 
-/** What the data were begun as, undefined if not yet, and whether they fit the catalogue. Opened without bringing tables up to date: checking must change nothing. */
+/** What the data were begun as, undefined if not yet, and whether they fit the catalogue. */
 async function kindOfData(settings: Settings, catalogue: Catalogue | null, faults: string[]): Promise<string | undefined> {
-  checkDataDir(settings.dataDir);
-  if (settings.databaseUrl === null && !existsSync(databaseFile(settings))) return undefined;
-  const dialect = settings.databaseUrl === null ? sqliteDialect(databaseFile(settings)) : postgresDialect(settings.databaseUrl, () => {});
-  const db = new Kysely<Tables>({ dialect });
   try {
-    const tables = await db.introspection.getTables();
-    if (!tables.some(({ name }) => name === 'installation')) return undefined;
-    const file = settings.catalogue;
-    if (catalogue && file !== null) await collect(faults, () => refuseVanished(db, catalogue, file));
-    return await installationValue(db, 'kind');
+    return await readDataAsTheyAre(settings, async (db, began) => {
+      const file = settings.catalogue;
+      if (catalogue && file !== null) await collect(faults, () => refuseVanished(db, catalogue, file));
+      return began;
+    });
   } catch (error) {
+    if (error instanceof OperatorFault) throw error;
     const { message, code } = error as NodeJS.ErrnoException;
     throw new CommandFault(`The data cannot be read: ${message || code}.`);
-  } finally {
-    await db.destroy();
   }
 }
 
