@@ -100,13 +100,13 @@ async function measureChanges(policies: Policies, organisations: readonly number
   const sessions = createFreshCache<string, { person: number }>({
     load: async key => ({ person: Number(key) % 15_000 }),
     max: 40_000,
-    ownerOf: ({ person }) => person,
+    ownersOf: ({ person }) => [String(person)],
   });
   await Promise.all(Array.from({ length: 20_000 }, (_, number) => sessions.get(String(number))));
   return organisations.map(organisation => {
     const began = performance.now();
     policies.changed(`o:${organisation}`);
-    sessions.dropOf(organisation);
+    sessions.dropOf(String(organisation));
     return (performance.now() - began) * 1000;
   });
 }
