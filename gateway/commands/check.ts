@@ -23,7 +23,7 @@ async function checkAll(args: string[], around: Surroundings): Promise<0 | 1> {
   }
   if (catalogue) around.print(sayCatalogue(catalogue, settings?.catalogue ?? file, around.now()));
   if (settings) {
-    around.print(await sayData(settings, catalogue, faults));
+    around.print(await sayData(settings, catalogue, around.now(), faults));
     for (const line of sayMessages(settings)) around.print(line);
   }
   for (const fault of faults) around.complain(fault);
@@ -57,9 +57,9 @@ function sayCatalogue({ services, sites, portal }: Catalogue, file: string | nul
   ].join('\n');
 }
 
-async function sayData(settings: Settings, catalogue: Catalogue | null, faults: string[]): Promise<string> {
+async function sayData(settings: Settings, catalogue: Catalogue | null, now: number, faults: string[]): Promise<string> {
   const where = settings.databaseUrl === null ? `SQLite in ${settings.dataDir}` : 'PostgreSQL';
-  const began = await collect(faults, () => kindOfData(settings, catalogue, faults));
+  const began = await collect(faults, () => kindOfData(settings, catalogue, now, faults));
   if (began === null) return `Data: ${where}.`;
   if (began === undefined) return `Data: ${where}, empty so far.`;
   if (began !== kindOf(settings)) faults.push(sayForeign(settings, began, kindOf(settings)));
@@ -67,11 +67,11 @@ async function sayData(settings: Settings, catalogue: Catalogue | null, faults: 
 }
 
 /** What the data were begun as, undefined if not yet, and whether they fit the catalogue. */
-async function kindOfData(settings: Settings, catalogue: Catalogue | null, faults: string[]): Promise<string | undefined> {
+async function kindOfData(settings: Settings, catalogue: Catalogue | null, now: number, faults: string[]): Promise<string | undefined> {
   try {
     return await readDataAsTheyAre(settings, async (db, began) => {
       const file = settings.catalogue;
-      if (catalogue && file !== null) await collect(faults, () => refuseVanished(db, catalogue, file));
+      if (catalogue && file !== null) await collect(faults, () => refuseVanished(db, catalogue, file, now));
       return began;
     });
   } catch (error) {
