@@ -17,12 +17,12 @@ const heapMiB = () => {
   return process.memoryUsage().heapUsed / 2 ** 20;
 };
 
-export function countyPolicies(db: Reader, size: CountySize): Policies {
+export function countyPolicies(db: Reader, size: CountySize, now: () => number): Policies {
   const services = new Set(servicesOf(size));
   return createPolicies({
     factsOf: domain => factsOf(db, domain),
     service: id => (services.has(id) ? { live: () => true } : undefined),
-    now: Date.now,
+    now,
     onFault: fault => console.error(fault),
   });
 }
@@ -45,7 +45,7 @@ export async function measurePolicies(db: Reader, size: CountySize): Promise<Pol
   const people = Map.groupBy(members, row => row.organisation_id);
   const services = servicesOf(size);
   const before = heapMiB();
-  const policies = countyPolicies(db, size);
+  const policies = countyPolicies(db, size, Date.now);
   const buildMs: number[] = [];
   for (const [organisation, [first]] of people) {
     buildMs.push(await timed(() => policies.decide({ person: first!.person_id, organisation, service: services[0]!, action: 'use' })));
@@ -100,13 +100,13 @@ async function measureChanges(policies: Policies, organisations: readonly number
   const sessions = createFreshCache<string, { person: number }>({
     load: async key => ({ person: Number(key) % 15_000 }),
     max: 40_000,
-    ownerOf: ({ person }) => person,
+    ownersOf: ({ person }) => [String(person)],
   });
   await Promise.all(Array.from({ length: 20_000 }, (_, number) => sessions.get(String(number))));
   return organisations.map(organisation => {
     const began = performance.now();
     policies.changed(`o:${organisation}`);
-    sessions.dropOf(organisation);
+    sessions.dropOf(String(organisation));
     return (performance.now() - began) * 1000;
   });
 }

@@ -1,8 +1,8 @@
-import { closeSync, openSync, write } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { promisify } from 'node:util';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { OperatorFault } from '#config/operator-fault.ts';
+import { createLineWriter } from './line-writer.ts';
 
 /**
  * A line of JSON about each request that was answered. A line handed to the logger would cost as much as all the rest of a request, so
@@ -10,22 +10,23 @@ import { OperatorFault } from '#config/operator-fault.ts';
  */
 export type AccessLog = {
   note(request: FastifyRequest, reply: FastifyReply): void;
-  /** How many lines were given up because the disk could not keep up. */
+  /** How many lines were given up because the disk, or whoever reads them, could not keep up. */
   lost(): number;
-  /** Writes what is left. */
+  /** Writes what is left, as far as somebody takes it. */
   close(): Promise<void>;
 };
 
 const EVERY_MS = 500;
 const FULL = 64 * 1024;
+// What reaches a pipe in one piece (PIPE_BUF on Linux): several workers may write to the same one.
+const PIPE_PIECE = 4_096;
 // About ten thousand lines: what may wait for a disk that is slow, and no more.
 const MOST_WAITING = 4 * 1024 * 1024;
-
-const writeTo = promisify(write);
 
 /** @param file a path, or - for standard output. Throws OperatorFault when it cannot be written. */
 export function openAccessLog(file: string, now: () => number): AccessLog {
   const descriptor = file === '-' ? 1 : openForGood(file);
+  const writer = createLineWriter(descriptor, file === '-' ? PIPE_PIECE : FULL);
   const sentBefore = new WeakMap<Socket, number>();
   let waiting = '';
   let writing: Promise<void> | null = null;
@@ -33,15 +34,9 @@ export function openAccessLog(file: string, now: () => number): AccessLog {
 
   async function writeWaiting(): Promise<void> {
     while (waiting !== '') {
-      let rest = Buffer.from(waiting);
       const lines = waiting;
       waiting = '';
-      try {
-        while (rest.length > 0) rest = rest.subarray((await writeTo(descriptor, rest)).bytesWritten);
-      } catch {
-        // A full disk: the gateway goes on, and the number of lines that are missing says so.
-        lost += lines.split('\n').length - 1;
-      }
+      lost += await writer.write(lines);
     }
   }
   const flush = () => {
@@ -73,6 +68,7 @@ export function openAccessLog(file: string, now: () => number): AccessLog {
     lost: () => lost,
     async close() {
       clearInterval(timer);
+      writer.hurry();
       await writing;
       await flush();
       if (descriptor !== 1) closeSync(descriptor);

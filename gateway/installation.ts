@@ -1,11 +1,13 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperatorFault } from '#config/operator-fault.ts';
 import type { Settings } from '#config/settings.ts';
 import { appendedIn, type Entry } from '#store/activity.ts';
-import { lockDataDir, makeDataDir } from '#store/data-dir.ts';
-import { openStore, type Store, type StoreOptions } from '#store/database.ts';
+import { checkDataDir, lockDataDir, makeDataDir } from '#store/data-dir.ts';
+import { openStore, type Place, readAsItIs, type Store, type StoreOptions } from '#store/database.ts';
 import { type Feed, startFeed } from '#store/feed.ts';
-import { rememberValue } from '#store/installation.ts';
+import { installationValue, rememberValue } from '#store/installation.ts';
+import type { Reader } from '#store/tables.ts';
 import { inProcessWakeUp, redisWakeUp, type WakeUp } from '#store/wake-up.ts';
 import { type Keys, loadKeys } from './keys.ts';
 
@@ -73,13 +75,31 @@ function telling(store: Store, onEntry: (entry: Entry) => void): Store {
 /** Where SQLite keeps the data. */
 export const databaseFile = ({ dataDir }: Settings): string => join(dataDir, 'portal.sqlite');
 
+/** Where the data are. */
+export const placeOf = (settings: Settings): Place =>
+  settings.databaseUrl === null ? { file: databaseFile(settings) } : { url: settings.databaseUrl };
+
 /** Opens the store of the settings, and refuses one that was begun as another kind of installation. */
 export async function openFor(settings: Settings, kind: InstallationKind, options: StoreOptions = {}): Promise<Store> {
-  const store = await openStore(settings.databaseUrl ? { url: settings.databaseUrl } : { file: databaseFile(settings) }, options);
+  const store = await openStore(placeOf(settings), options);
   const began = await rememberValue(store.db, 'kind', kind);
   if (began === kind) return store;
   await store.close();
   throw new InstallationFault(sayForeign(settings, began, kind));
+}
+
+/**
+ * Reads the data without bringing tables up to date: the gateway that runs on them may be an older one. The work is told what they were
+ * begun as. Undefined when none were begun yet.
+ */
+export async function readDataAsTheyAre<T>(settings: Settings, work: (db: Reader, began: string) => Promise<T>): Promise<T | undefined> {
+  checkDataDir(settings.dataDir);
+  if (settings.databaseUrl === null && !existsSync(databaseFile(settings))) return undefined;
+  return readAsItIs(placeOf(settings), async db => {
+    const tables = await db.introspection.getTables();
+    const began = tables.some(({ name }) => name === 'installation') ? await installationValue(db, 'kind') : undefined;
+    return began === undefined ? undefined : work(db, began);
+  });
 }
 
 const kinds: Record<string, string> = { demo: 'the demo', real: 'a real installation' };
@@ -87,15 +107,15 @@ const kinds: Record<string, string> = { demo: 'the demo', real: 'a real installa
 /** The words for what data were begun as. */
 export const sayKind = (kind: string): string => kinds[kind] ?? kind;
 
-/** What to do about data of another kind of installation. Of the database's address only what holds no password is repeated. */
-export function sayForeign({ databaseUrl, dataDir }: Settings, began: string, kind: InstallationKind): string {
-  const [where, advice] = databaseUrl
-    ? [`the database ${placeOf(databaseUrl)}`, 'set DATABASE_URL to another database']
-    : [dataDir, 'set DATA_DIR to another folder'];
-  return `The data in ${where} belongs to ${sayKind(began)} and cannot be used for ${sayKind(kind)}: ${advice}.`;
+/** The words for where data are: of a database's address only what holds no password is repeated. */
+export function sayPlace({ databaseUrl, dataDir }: Settings): string {
+  if (databaseUrl === null) return dataDir;
+  const { host, pathname } = new URL(databaseUrl);
+  return `the database ${host}${pathname}`;
 }
 
-function placeOf(url: string): string {
-  const { host, pathname } = new URL(url);
-  return host + pathname;
+/** What to do about data of another kind of installation. */
+export function sayForeign(settings: Settings, began: string, kind: InstallationKind): string {
+  const advice = settings.databaseUrl ? 'set DATABASE_URL to another database' : 'set DATA_DIR to another folder';
+  return `The data in ${sayPlace(settings)} belongs to ${sayKind(began)} and cannot be used for ${sayKind(kind)}: ${advice}.`;
 }

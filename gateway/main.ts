@@ -48,7 +48,7 @@ async function start(settings: Settings): Promise<void> {
     onEntry: entry => tell(entry),
   });
   const { store, feed, keys } = installation;
-  if (file !== null) await refuseVanished(store.db, began.catalogue, file);
+  if (file !== null) await refuseVanished(store.db, began.catalogue, file, now());
   const hashing = createHashing();
   const accessLog = settings.accessLog === null ? null : openAccessLog(settings.accessLog, now);
   const settled = await demo?.settle(store, hashing);
@@ -70,7 +70,7 @@ async function start(settings: Settings): Promise<void> {
   worker = startWorker({ store, transports, letterhead, sealKeys: keys.unseal, now, everyMs: OUTBOX_EVERY_MS, log });
   const timedWork = startTimedWork(store, { now, longestSessionMs: settings.absoluteHours * 3_600_000, onError: report });
   const take = async (next: typeof catalogue) => {
-    if (file !== null) await refuseVanished(store.db, next, file);
+    if (file !== null) await refuseVanished(store.db, next, file, now());
     await serving.serve(next);
   };
   const reloading = file === null ? fixedCatalogue(began, now) : followCatalogue({ file, began, take, now, log });

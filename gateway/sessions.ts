@@ -1,6 +1,6 @@
 import type { Settings } from '#config/settings.ts';
 import { createFreshCache } from '#policies/fresh-cache.ts';
-import type { Entry } from '#store/activity.ts';
+import type { ActivityKind, Entry } from '#store/activity.ts';
 import type { Store } from '#store/database.ts';
 import type { OrganisationOf } from '#store/memberships.ts';
 import { findSession, touchSession } from '#store/sessions.ts';
@@ -24,12 +24,19 @@ export type Sessions = {
   read(cookieHeader: string | undefined, host: string): Session | null | Promise<Session | null>;
   /** The same without counting as being seen: an open socket must not keep a session from going idle. */
   peek(cookieHeader: string | undefined, host: string): Promise<Session | null>;
-  /** Drops what an activity entry makes doubtful: every session of the person it names, as each entry about a session does. */
-  forget(entry: Pick<Entry, 'person'>): void;
+  /**
+   * Drops what an activity entry makes doubtful: every session of the person it names, as each entry about a session does; and those
+   * of all who belong to an organisation that has a new name, or is no more.
+   */
+  forget(entry: Pick<Entry, 'kind' | 'person' | 'organisation'>): void;
 };
 
 const KEPT_SESSIONS = 20_000;
 const TOUCH_EVERY_MS = 60_000;
+
+const changesOrganisation: ReadonlySet<ActivityKind> = new Set<ActivityKind>(['organisation-changed', 'organisation-closed']);
+const ofPerson = (id: number) => `person ${id}`;
+const ofOrganisation = (id: number) => `organisation ${id}`;
 
 type Limits = Pick<Settings, 'idleMinutes' | 'absoluteHours'>;
 
@@ -42,7 +49,7 @@ export function createSessions(store: Store, cookies: Cookies, limits: Limits, n
   const rows = createFreshCache<string, Session | null>({
     load: key => loadSession(store, cookies, key),
     max: KEPT_SESSIONS,
-    ownerOf: session => session?.person.id ?? null,
+    ownersOf: session => (session ? [ofPerson(session.person.id), ...session.organisations.map(({ id }) => ofOrganisation(id))] : []),
     keep: session => session !== null,
   });
 
@@ -83,8 +90,9 @@ export function createSessions(store: Store, cookies: Cookies, limits: Limits, n
       const sealed = cookies.sealed(cookieHeader, 'session');
       return sealed === null ? null : live(await rows.get(`${host} ${sealed}`));
     },
-    forget({ person }) {
-      if (person !== null) rows.dropOf(person);
+    forget({ kind, person, organisation }) {
+      if (person !== null) rows.dropOf(ofPerson(person));
+      if (organisation !== null && changesOrganisation.has(kind)) rows.dropOf(ofOrganisation(organisation));
     },
   };
 }

@@ -17,14 +17,14 @@ export class VanishedFault extends OperatorFault {
  * The rights of a service that is gone would be unseen, and whoever takes up its id next year would inherit them. Throws VanishedFault
  * when the catalogue has lost an id that rights stand under.
  */
-export async function refuseVanished(db: Reader, { services }: Catalogue, file: string): Promise<void> {
+export async function refuseVanished(db: Reader, { services }: Catalogue, file: string, now: number): Promise<void> {
   const listed = new Set(services.map(({ id }) => id));
-  const vanished = (await servicesInUse(db)).filter(({ service }) => !listed.has(service));
+  const vanished = (await servicesInUse(db, now)).filter(({ service }) => !listed.has(service));
   if (vanished.length === 0) return;
   throw new VanishedFault(
     vanished.map(
       ({ service, organisations, people }) =>
-        `${file}: ${service} is gone, but ${organisations} organisations and ${people} people have it; put it back, with "archived: true" if it has ended`,
+        `${file}: ${service} is gone, but ${organisations} organisations and ${people} people have it or are blocked from it; put it back, with "archived: true" if it has ended`,
     ),
   );
 }

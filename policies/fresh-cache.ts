@@ -10,7 +10,7 @@ export type FreshCache<K, V> = {
   /** Drops what the predicate picks. A load under way is judged by what it brings, when it lands. */
   dropWhere(concerns: (key: K, value: V) => boolean): void;
   /** Drops all that belongs to that owner, without looking at anything else. */
-  dropOf(owner: number): void;
+  dropOf(owner: string): void;
   /** Forgets this very value (it ran out) without spoiling a load that may already be fetching its successor. */
   discard(key: K, value: V): void;
   size(): number;
@@ -104,7 +104,7 @@ export function createFreshCache<K, V extends NonNullable<unknown> | null>(optio
     },
     dropOf(owner) {
       for (const key of kept.keysOf(owner)) kept.delete(key);
-      for (const [key, flight] of flights) suspect(key, flight, (_key, value) => options.ownerOf?.(value) === owner);
+      for (const [key, flight] of flights) suspect(key, flight, (_key, value) => options.ownersOf?.(value).includes(owner) ?? false);
     },
     discard(key, value) {
       if (kept.peek(key) === value) kept.delete(key);

@@ -6,7 +6,7 @@ export type Generations<K, V> = {
   set(key: K, value: V): void;
   delete(key: K): void;
   clear(): void;
-  keysOf(owner: number): K[];
+  keysOf(owner: string): K[];
   entries(): Iterable<[K, V]>;
   size(): number;
   weight(): number;
@@ -18,16 +18,16 @@ export type GenerationsOptions<V> = {
   /** What a value weighs, the same at any time; without it each weighs 1. */
   weigh?(value: V): number;
   /** Whose values are looked for by `keysOf`; the same at any time. */
-  ownerOf?(value: V): number | null;
+  ownersOf?(value: V): readonly string[];
 };
 
-type Generation<K, V> = { values: Map<K, V>; weight: number; owned: Map<number, Set<K>> };
+type Generation<K, V> = { values: Map<K, V>; weight: number; owned: Map<string, Set<K>> };
 
 /** Builds an empty one. Two generations instead of an order of use: a hit on a recent value, which is nearly every one, moves nothing. */
 export function createGenerations<K, V extends NonNullable<unknown> | null>({
   max,
   weigh,
-  ownerOf,
+  ownersOf,
 }: GenerationsOptions<V>): Generations<K, V> {
   const newGeneration = (): Generation<K, V> => ({ values: new Map(), weight: 0, owned: new Map() });
   let recent = newGeneration();
@@ -38,11 +38,11 @@ export function createGenerations<K, V extends NonNullable<unknown> | null>({
     if (value === undefined) return;
     from.values.delete(key);
     from.weight -= weigh?.(value) ?? 1;
-    const owner = ownerOf?.(value) ?? null;
-    const owned = owner === null ? undefined : from.owned.get(owner);
-    if (owner === null || !owned) return;
-    owned.delete(key);
-    if (owned.size === 0) from.owned.delete(owner);
+    for (const owner of ownersOf?.(value) ?? []) {
+      const owned = from.owned.get(owner);
+      owned?.delete(key);
+      if (owned?.size === 0) from.owned.delete(owner);
+    }
   }
 
   function set(key: K, value: V): void {
@@ -55,11 +55,11 @@ export function createGenerations<K, V extends NonNullable<unknown> | null>({
     }
     recent.values.set(key, value);
     recent.weight += weight;
-    const owner = ownerOf?.(value) ?? null;
-    if (owner === null) return;
-    const owned = recent.owned.get(owner);
-    if (owned) owned.add(key);
-    else recent.owned.set(owner, new Set([key]));
+    for (const owner of ownersOf?.(value) ?? []) {
+      const owned = recent.owned.get(owner);
+      if (owned) owned.add(key);
+      else recent.owned.set(owner, new Set([key]));
+    }
   }
 
   return {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import { OperatorFault } from '#config/operator-fault.ts';
 import { readTogether } from './database.ts';
 import { installationValue } from './installation.ts';
-import { levelOf } from './migrations.ts';
+import { levelOf, levels } from './migrations.ts';
 import type { Reader, Tables } from './tables.ts';
 
 /**
@@ -22,6 +22,8 @@ export type Manifest = {
   /** The last migration that its tables had seen. */
   level: string;
   tables: { name: string; rows: number; sha256: string }[];
+  /** What belongs to the data and is in no table. */
+  files: { name: string; sha256: string }[];
 };
 
 export class BackupFault extends OperatorFault {
@@ -61,16 +63,38 @@ export type AnyTables = Record<string, Record<string, unknown>>;
 
 const PAGE = 1_000;
 
-/** Writes everything as it is at one instant to a folder of its own, for this user alone. Nobody has to wait for it. */
-export async function writeBackup(db: Reader, folder: string, now: number): Promise<Manifest> {
-  makeFolder(folder);
+type Saving = {
+  now: number;
+  /** Paths of files that belong to the data. */
+  beside: readonly string[];
+};
+
+/**
+ * Writes everything as it is at one instant to a folder of its own, for this user alone. Nobody has to wait for it. The database may
+ * be that of an older version, and stays so; of a newer one we could not know what belongs to it.
+ */
+export async function writeBackup(db: Reader, folder: string, { now, beside }: Saving): Promise<Manifest> {
   const manifest = await readTogether(db, async (reader): Promise<Manifest> => {
+    const level = await levelOf(reader);
+    if (!levels.includes(level)) throw new BackupFault('The data are of a newer version of this program: save them with that one.');
+    makeFolder(folder);
+    const files = beside.map(path => copyFile(path, folder));
+    const there = new Set((await reader.introspection.getTables()).map(({ name }) => name));
     const tables: Manifest['tables'] = [];
-    for (const [name, key] of Object.entries(keptTables)) tables.push(await writeTable(reader, name, key, join(folder, fileOf(name))));
-    return { format: 1, takenAt: now, kind: (await installationValue(reader, 'kind')) ?? '', level: await levelOf(reader), tables };
+    for (const [name, key] of Object.entries(keptTables))
+      if (there.has(name)) tables.push(await writeTable(reader, name, key, join(folder, fileOf(name))));
+    return { format: 1, takenAt: now, kind: (await installationValue(reader, 'kind')) ?? '', level, tables, files };
   });
-  writeFileSync(join(folder, manifestName), `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600, flag: 'wx', flush: true });
+  writeNew(join(folder, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
+}
+
+const writeNew = (path: string, content: string | Buffer): void => writeFileSync(path, content, { mode: 0o600, flag: 'wx', flush: true });
+
+function copyFile(path: string, folder: string): Manifest['files'][number] {
+  const [name, content] = [basename(path), readFileSync(path)];
+  writeNew(join(folder, name), content);
+  return { name, sha256: createHash('sha256').update(content).digest('hex') };
 }
 
 function makeFolder(folder: string): void {

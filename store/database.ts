@@ -22,6 +22,21 @@ export type Store = {
 // Any number will do, as long as every process of this product takes the same one.
 const changeLock = 7_345_190_226;
 
+const connect = (place: Place, onError: (error: unknown) => void): Kysely<Tables> =>
+  new Kysely<Tables>({ dialect: 'file' in place ? sqliteDialect(place.file) : postgresDialect(place.url, onError) });
+
+/** Runs reads on what is there, without bringing tables up to date. */
+export async function readAsItIs<T>(place: Place, work: (db: Reader) => Promise<T>): Promise<T> {
+  const db = connect(place, () => {});
+  try {
+    return await work(db);
+  } catch (error) {
+    throw asOpeningFault(error, place);
+  } finally {
+    await db.destroy();
+  }
+}
+
 /**
  * Opens the SQLite file or the PostgreSQL database and brings its tables up to date. Throws OpeningFault when it cannot be had.
  * `change` runs one transaction that takes the one lock of all writers first; once it is committed it awaits `onChanged`.
@@ -29,7 +44,7 @@ const changeLock = 7_345_190_226;
  */
 export async function openStore(place: Place, { onChanged, onError = () => {} }: StoreOptions = {}): Promise<Store> {
   const kind = 'file' in place ? 'sqlite' : 'postgres';
-  const db = new Kysely<Tables>({ dialect: 'file' in place ? sqliteDialect(place.file) : postgresDialect(place.url, onError) });
+  const db = connect(place, onError);
   try {
     await migrate(db, kind);
   } catch (error) {

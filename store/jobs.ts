@@ -5,24 +5,30 @@ import type { Reader } from './tables.ts';
 const hour = 3_600_000;
 const day = 24 * hour;
 const year = 365 * day;
-const leaseMs = 10 * 60_000;
+const lookEveryMs = 10 * 60_000;
+
+/** A piece of timed work that one process does: how often, and how long the others leave it to one that may have died. */
+export type Job = { name: string; everyMs: number; leaseMs: number };
+
+const pruning: Job = { name: 'prune', everyMs: hour, leaseMs: 10 * 60_000 };
 
 type TimedWork = { now: () => number; longestSessionMs: number; onError(error: unknown): void };
 
-/** Prunes once an hour, in one process of however many there are, and once at the start: a gateway may be restarted every night. */
+/** Prunes once an hour, in one process of however many there are. It looks at the start too: a gateway may be restarted every night. */
 export function startTimedWork({ db }: Pick<Store, 'db'>, { now, longestSessionMs, onError }: TimedWork): { close(): Promise<void> } {
   const holder = randomUUID();
   let running = Promise.resolve();
   const run = async () => {
-    if (!(await takeJob(db, 'prune', holder, now(), leaseMs))) return;
-    await prune(db, now(), longestSessionMs);
-    await finishJob(db, 'prune', holder, now());
+    const began = now();
+    if (!(await takeJob(db, pruning, holder, began))) return;
+    await prune(db, began, longestSessionMs);
+    await finishJob(db, pruning, holder, began);
   };
   const begin = () => {
     running = running.then(run).catch(onError);
   };
   begin();
-  const timer = setInterval(begin, hour).unref();
+  const timer = setInterval(begin, lookEveryMs).unref();
   return {
     async close() {
       clearInterval(timer);
@@ -31,29 +37,31 @@ export function startTimedWork({ db }: Pick<Store, 'db'>, { now, longestSessionM
   };
 }
 
-/** Leases a job to one holder for `ms`. False while another's lease runs: one process does timed work, whichever comes first. */
-export async function takeJob(db: Reader, name: string, holder: string, now: number, ms: number): Promise<boolean> {
+/** Leases a job to one holder if it is time again. False while another's lease runs: whichever comes first does it. */
+export async function takeJob(db: Reader, { name, everyMs, leaseMs }: Job, holder: string, now: number): Promise<boolean> {
+  const lease = { leased_by: holder, leased_until: now + leaseMs };
   const row = await db
     .insertInto('jobs')
-    .values({ name, leased_by: holder, leased_until: now + ms })
+    .values({ name, ...lease })
     .onConflict(conflict =>
       conflict
         .column('name')
-        .doUpdateSet({ leased_by: holder, leased_until: now + ms })
+        .doUpdateSet(lease)
         .where(where =>
           where.or([where('jobs.leased_until', 'is', null), where('jobs.leased_until', '<=', now), where('jobs.leased_by', '=', holder)]),
-        ),
+        )
+        .where(where => where.or([where('jobs.last_run_at', 'is', null), where('jobs.last_run_at', '<=', now - everyMs)])),
     )
     .returning('leased_by')
     .executeTakeFirst();
   return row !== undefined;
 }
 
-/** Notes that the job was done and lets go of it. */
-export async function finishJob(db: Reader, name: string, holder: string, now: number): Promise<void> {
+/** Notes when the work that is done now was begun, and lets go of the job. */
+export async function finishJob(db: Reader, { name }: Job, holder: string, began: number): Promise<void> {
   await db
     .updateTable('jobs')
-    .set({ leased_by: null, leased_until: null, last_run_at: now })
+    .set({ leased_by: null, leased_until: null, last_run_at: began })
     .where('name', '=', name)
     .where('leased_by', '=', holder)
     .execute();

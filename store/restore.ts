@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { Kysely, sql, type Transaction } from 'kysely';
 import { z } from 'zod';
 import { append, verifyChain } from './activity.ts';
@@ -19,6 +18,8 @@ const manifestShape = z.object({
   kind: z.string(),
   level: z.string(),
   tables: z.array(z.object({ name: z.string(), rows: z.number(), sha256: z.string() })),
+  // The first backups did not list them.
+  files: z.array(z.object({ name: z.string(), sha256: z.string() })).default([]),
 });
 
 /** How many of what was under way at the time of the backup have been ended. */
@@ -39,17 +40,19 @@ export async function checkBackup(folder: string): Promise<Manifest> {
       .join()
   )
     throw new BackupFault(`The backup in ${folder} has tables that this program does not know: restore it with the version that made it.`);
-  for (const { name, sha256 } of manifest.tables) {
-    const hash = createHash('sha256');
-    try {
-      for await (const chunk of createReadStream(join(folder, fileOf(name)))) hash.update(chunk);
-    } catch {
-      throw new BackupFault(`The backup in ${folder} is not whole: ${fileOf(name)} cannot be read.`);
-    }
-    if (hash.digest('hex') !== sha256)
-      throw new BackupFault(`The backup in ${folder} is damaged: ${fileOf(name)} is not as it was written.`);
-  }
+  for (const { name, sha256 } of manifest.tables) await compare(folder, fileOf(name), sha256);
+  for (const { name, sha256 } of manifest.files) await compare(folder, name, sha256);
   return manifest;
+}
+
+async function compare(folder: string, file: string, sha256: string): Promise<void> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(join(folder, file))) hash.update(chunk);
+  } catch {
+    throw new BackupFault(`The backup in ${folder} is not whole: ${file} cannot be read.`);
+  }
+  if (hash.digest('hex') !== sha256) throw new BackupFault(`The backup in ${folder} is damaged: ${file} is not as it was written.`);
 }
 
 function readManifest(folder: string): Manifest {
@@ -125,12 +128,23 @@ async function fillTable(tx: Transaction<Tables>, name: string, path: string, ch
     rows += batch.length;
     batch = [];
   };
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of linesOf(path)) {
     batch.push(change(JSON.parse(line)));
     if (batch.length === BATCH) await flush();
   }
   await flush();
   return rows;
+}
+
+/** Split at the newline alone. readline would split at U+2028 and U+2029 too, which JSON leaves as they are and anybody can type. */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  let begun = '';
+  for await (const text of createReadStream(path, 'utf8')) {
+    const lines = (begun + text).split('\n');
+    begun = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (begun !== '') yield begun;
 }
 
 /** A row as it stands after the restore. Whoever was signed out, or has lost a right, since the backup must not be back by it. */

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { fullName } from './names.ts';
 import { administratorRole, councilDomain, councilRole, organisationDomain, personOf, personSubject } from './rule-rows.ts';
 import type { PersonRow, Reader } from './tables.ts';
@@ -72,31 +73,43 @@ export async function councilOperators(db: Reader): Promise<PersonRow[]> {
 
 export type ServiceInUse = { service: string; organisations: number; people: number };
 
-/** Every service that somebody has, or an organisation, whether or not it may be used now. */
-export async function servicesInUse(db: Reader): Promise<ServiceInUse[]> {
-  const kept = db.selectFrom('rules').where('revoked_at', 'is', null).where('domain', '!=', councilDomain);
-  const subscriptions = await kept
-    .select(['v0 as role', ({ fn }) => fn.countAll<number>().as('times')])
+/** The rules that are neither revoked nor over, those that have not begun too; the council's own are about no service. */
+const rulesToCome = (db: Reader, now: number) =>
+  db
+    .selectFrom('rules')
+    .where('domain', '!=', councilDomain)
+    .where('revoked_at', 'is', null)
+    .where(where => where.or([where('ends_at', 'is', null), where('ends_at', '>', now)]));
+
+/** What stands behind the two characters of r: or s:. */
+const serviceIn = (column: 'v0' | 'v1' | 'v2') => sql<string>`substr(${sql.ref(column)}, 3)`.as('service');
+
+/** Every service that an organisation has or will have, or that somebody has or is blocked from. */
+export async function servicesInUse(db: Reader, now: number): Promise<ServiceInUse[]> {
+  const rules = rulesToCome(db, now);
+  const subscriptions = await rules
+    .select([serviceIn('v0'), ({ fn }) => fn.count<number>('domain').distinct().as('times')])
     .where('ptype', '=', 'p')
     .where('v0', 'like', `${rolePrefix}%`)
     .where('v0', '!=', administratorRole)
-    .groupBy('v0')
+    .groupBy('service')
     .execute();
-  const grants = await kept
-    .select(['v1 as role', ({ fn }) => fn.countAll<number>().as('times')])
-    .where('ptype', '=', 'g')
-    .where('v1', '!=', administratorRole)
-    .groupBy('v1')
+  const given = rules.select([serviceIn('v1'), 'v0 as person']).where('ptype', '=', 'g').where('v1', '!=', administratorRole);
+  const blocked = rules.select([serviceIn('v2'), 'v0 as person']).where('ptype', '=', 'p').where('v4', '=', 'deny');
+  // A union has each person once for a service, in however many organisations.
+  const people = await db
+    .selectFrom(given.union(blocked).as('concerned'))
+    .select(['service', ({ fn }) => fn.countAll<number>().as('times')])
+    .groupBy('service')
     .execute();
   const services = new Map<string, ServiceInUse>();
-  const entry = (role: string) => {
-    const service = serviceOf(role);
+  const entry = (service: string) => {
     const known = services.get(service) ?? { service, organisations: 0, people: 0 };
     services.set(service, known);
     return known;
   };
-  for (const { role, times } of subscriptions) entry(role).organisations = Number(times);
-  for (const { role, times } of grants) entry(role).people = Number(times);
+  for (const { service, times } of subscriptions) entry(service).organisations = Number(times);
+  for (const { service, times } of people) entry(service).people = Number(times);
   return [...services.values()];
 }
 

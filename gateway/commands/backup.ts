@@ -1,9 +1,11 @@
-import { copyFileSync, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { readSettings } from '#config/settings.ts';
 import { writeBackup } from '#store/backup.ts';
+import { readDataAsTheyAre, sayForeign } from '../installation.ts';
 import { keyFile } from '../keys.ts';
-import { type Command, exits, readArguments, type Surroundings } from './command.ts';
-import { inWorkplace } from './workplace.ts';
+import { type Command, CommandFault, exits, readArguments, type Surroundings } from './command.ts';
+import { kindOf, nothingYet } from './workplace.ts';
 
 export const backup: Command = {
   usage: ['backup <folder>'],
@@ -14,13 +16,15 @@ export const backup: Command = {
   async run(args: string[], around: Surroundings) {
     const { positionals } = readArguments(args, {}, { least: 1, most: 1 });
     const [folder = ''] = positionals;
-    await inWorkplace(around, { kind: 'any', mayBegin: false }, async ({ store, settings, now, print }) => {
-      const { tables } = await writeBackup(store.db, folder, now());
-      const key = join(settings.dataDir, keyFile);
-      if (existsSync(key)) copyFileSync(key, join(folder, keyFile));
-      const rows = tables.reduce((sum, table) => sum + table.rows, 0);
-      print(`Everything that is kept is in ${folder} now: ${rows} rows in ${tables.length} tables.`);
+    const settings = readSettings(around.env);
+    // Neither the catalogue nor the newest tables: what the running gateway lives with must not keep it from being saved.
+    const manifest = await readDataAsTheyAre(settings, (db, began) => {
+      if (began !== kindOf(settings)) throw new CommandFault(sayForeign(settings, began, kindOf(settings)));
+      return writeBackup(db, folder, { now: around.now(), beside: [join(settings.dataDir, keyFile)].filter(existsSync) });
     });
+    if (!manifest) throw nothingYet(settings);
+    const rows = manifest.tables.reduce((sum, table) => sum + table.rows, 0);
+    around.print(`Everything that is kept is in ${folder} now: ${rows} rows in ${manifest.tables.length} tables.`);
     return exits.fine;
   },
 };

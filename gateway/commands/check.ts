@@ -1,14 +1,7 @@
-import { existsSync } from 'node:fs';
-import { Kysely } from 'kysely';
 import { type Catalogue, closureAt, serviceIsLive } from '#config/catalogue.ts';
 import { OperatorFault } from '#config/operator-fault.ts';
 import { readSettings, type Settings } from '#config/settings.ts';
-import { checkDataDir } from '#store/data-dir.ts';
-import { installationValue } from '#store/installation.ts';
-import { postgresDialect } from '#store/postgres.ts';
-import { sqliteDialect } from '#store/sqlite.ts';
-import type { Tables } from '#store/tables.ts';
-import { databaseFile, sayForeign, sayKind } from '../installation.ts';
+import { readDataAsTheyAre, sayForeign, sayKind } from '../installation.ts';
 import { refuseVanished } from '../vanished.ts';
 import { type Command, CommandFault, exits, readArguments, type Surroundings } from './command.ts';
 import { catalogueOf, kindOf } from './workplace.ts';
@@ -30,7 +23,7 @@ async function checkAll(args: string[], around: Surroundings): Promise<0 | 1> {
   }
   if (catalogue) around.print(sayCatalogue(catalogue, settings?.catalogue ?? file, around.now()));
   if (settings) {
-    around.print(await sayData(settings, catalogue, faults));
+    around.print(await sayData(settings, catalogue, around.now(), faults));
     for (const line of sayMessages(settings)) around.print(line);
   }
   for (const fault of faults) around.complain(fault);
@@ -64,32 +57,27 @@ function sayCatalogue({ services, sites, portal }: Catalogue, file: string | nul
   ].join('\n');
 }
 
-async function sayData(settings: Settings, catalogue: Catalogue | null, faults: string[]): Promise<string> {
+async function sayData(settings: Settings, catalogue: Catalogue | null, now: number, faults: string[]): Promise<string> {
   const where = settings.databaseUrl === null ? `SQLite in ${settings.dataDir}` : 'PostgreSQL';
-  const began = await collect(faults, () => kindOfData(settings, catalogue, faults));
+  const began = await collect(faults, () => kindOfData(settings, catalogue, now, faults));
   if (began === null) return `Data: ${where}.`;
   if (began === undefined) return `Data: ${where}, empty so far.`;
   if (began !== kindOf(settings)) faults.push(sayForeign(settings, began, kindOf(settings)));
   return `Data: ${where}, of ${sayKind(began)}.`;
 }
 
-/** What the data were begun as, undefined if not yet, and whether they fit the catalogue. Opened without bringing tables up to date: checking must change nothing. */
-async function kindOfData(settings: Settings, catalogue: Catalogue | null, faults: string[]): Promise<string | undefined> {
-  checkDataDir(settings.dataDir);
-  if (settings.databaseUrl === null && !existsSync(databaseFile(settings))) return undefined;
-  const dialect = settings.databaseUrl === null ? sqliteDialect(databaseFile(settings)) : postgresDialect(settings.databaseUrl, () => {});
-  const db = new Kysely<Tables>({ dialect });
+/** What the data were begun as, undefined if not yet, and whether they fit the catalogue. */
+async function kindOfData(settings: Settings, catalogue: Catalogue | null, now: number, faults: string[]): Promise<string | undefined> {
   try {
-    const tables = await db.introspection.getTables();
-    if (!tables.some(({ name }) => name === 'installation')) return undefined;
-    const file = settings.catalogue;
-    if (catalogue && file !== null) await collect(faults, () => refuseVanished(db, catalogue, file));
-    return await installationValue(db, 'kind');
+    return await readDataAsTheyAre(settings, async (db, began) => {
+      const file = settings.catalogue;
+      if (catalogue && file !== null) await collect(faults, () => refuseVanished(db, catalogue, file, now));
+      return began;
+    });
   } catch (error) {
+    if (error instanceof OperatorFault) throw error;
     const { message, code } = error as NodeJS.ErrnoException;
     throw new CommandFault(`The data cannot be read: ${message || code}.`);
-  } finally {
-    await db.destroy();
   }
 }
 

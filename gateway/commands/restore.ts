@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readSettings } from '#config/settings.ts';
 import { lockDataDir } from '#store/data-dir.ts';
 import { checkBackup, restoreBackup } from '#store/restore.ts';
-import { databaseFile, sayForeign } from '../installation.ts';
+import { placeOf, sayForeign } from '../installation.ts';
 import { keyFile } from '../keys.ts';
 import { type Command, CommandFault, exits, readArguments, type Surroundings } from './command.ts';
 import { kindOf } from './workplace.ts';
@@ -23,8 +23,7 @@ export const restore: Command = {
       throw new CommandFault(sayForeign({ ...settings, databaseUrl: null, dataDir: folder }, manifest.kind, kindOf(settings)));
     const lock = lockDataDir(settings.dataDir);
     try {
-      const place = settings.databaseUrl === null ? { file: databaseFile(settings) } : { url: settings.databaseUrl };
-      const { sessions, links, messages } = await restoreBackup(place, folder, manifest, around.now());
+      const { sessions, links, messages } = await restoreBackup(placeOf(settings), folder, manifest, around.now());
       const [kept, key] = [join(folder, keyFile), join(settings.dataDir, keyFile)];
       if (existsSync(kept) && !existsSync(key)) copyFileSync(kept, key);
       const taken = new Date(manifest.takenAt).toISOString();

@@ -4,7 +4,7 @@ import { readCatalogue } from '#config/catalogue-file.ts';
 import { readSettings, type Settings } from '#config/settings.ts';
 import { makeDataDir } from '#store/data-dir.ts';
 import type { Store } from '#store/database.ts';
-import { databaseFile, type InstallationKind, openFor } from '../installation.ts';
+import { databaseFile, type InstallationKind, openFor, sayPlace } from '../installation.ts';
 import { CommandFault, type Surroundings } from './command.ts';
 
 /** What a command works on: the same settings, catalogue and store as the gateway's, which may be running meanwhile. */
@@ -50,10 +50,13 @@ export async function catalogueOf({ catalogue, port }: Settings): Promise<Catalo
 }
 
 function prepareFolder(settings: Settings, mayBegin: boolean): void {
-  const { dataDir, databaseUrl } = settings;
-  if (!mayBegin && databaseUrl === null && !existsSync(databaseFile(settings))) {
-    const first = settings.catalogue === null ? 'start the demo once (npm start)' : 'import people';
-    throw new CommandFault(`There is no data in ${dataDir} yet: ${first}, or set DATA_DIR to the folder that has them.`);
-  }
-  makeDataDir(dataDir);
+  if (!mayBegin && settings.databaseUrl === null && !existsSync(databaseFile(settings))) throw nothingYet(settings);
+  makeDataDir(settings.dataDir);
+}
+
+/** There are no data to work on, and what to do about it. */
+export function nothingYet(settings: Settings): CommandFault {
+  const first = settings.catalogue === null ? 'start the demo once (npm start)' : 'import people';
+  const setting = settings.databaseUrl === null ? 'DATA_DIR to the folder' : 'DATABASE_URL to the database';
+  return new CommandFault(`There is no data in ${sayPlace(settings)} yet: ${first}, or set ${setting} that has them.`);
 }

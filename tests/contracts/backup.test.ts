@@ -1,16 +1,21 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sql } from 'kysely';
+import { Kysely, sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { readAfter, verifyChain } from '#store/activity.ts';
+import { addAttempt, countAttempts } from '#store/attempts.ts';
 import { keptTables, leftOutTables } from '#store/backup.ts';
 import { lockDataDir } from '#store/data-dir.ts';
+import { rememberValue } from '#store/installation.ts';
 import { findLink, linkIsLive } from '#store/links.ts';
+import { levelOf, migrate } from '#store/migrations.ts';
 import { enqueue } from '#store/outbox.ts';
 import { addPerson } from '#store/people.ts';
+import { postgresDialect } from '#store/postgres.ts';
 import { startSession } from '#store/sessions.ts';
-import type { Reader } from '#store/tables.ts';
+import { sqliteDialect } from '#store/sqlite.ts';
+import type { Reader, Tables } from '#store/tables.ts';
 import { alice, emptyPlace, jane, linksIn, type Place, portal, tokenOf, withStore, writePeople } from '#tests/command-line-steps.ts';
 import { type Postgres, startPostgres } from '#tests/servers.ts';
 
@@ -41,6 +46,9 @@ const rowsOf = (db: Reader, table: string, key: readonly string[]) =>
     .orderBy(sql`${sql.join(key.map(column => sql.ref(column)))}`)
     .execute() as Promise<object[]>;
 
+/** What a stranger can type as a user ID, and what some readers of lines take for the end of one. */
+const endsOfLines = 'JSMITH\r\n\u2028\u2029\u0085\v\f12';
+
 /** Two people, somebody signed in, a link, a message and a code on their way, and more events than fit on a page of a backup. */
 async function fill(place: Place): Promise<{ link: string }> {
   const { out } = await run(place, 'import', writePeople(place.dir, [alice, jane]), '--apply');
@@ -53,6 +61,7 @@ async function fill(place: Place): Promise<{ link: string }> {
       const secrets = { key: Buffer.alloc(32, 7), values: { code: '123456' } };
       await enqueue(tx, { channel: 'text', recipient: '+447700900123', template: 'security-code', data: {}, secrets, now });
     });
+    await addAttempt(store.db, 'sign-in', endsOfLines, now);
     const event = {
       at: now,
       kind: 'sign-in',
@@ -65,6 +74,20 @@ async function fill(place: Place): Promise<{ link: string }> {
     for (let batch = 0; batch < 5; batch += 1) await store.db.insertInto('events').values(Array(450).fill(event)).execute();
   });
   return { link: linksIn(out)[0]! };
+}
+
+const oldLevel = '0005-activity';
+
+/** A database as the version before the outbox left it. */
+async function withOldTables({ env }: Place, work: (db: Kysely<Tables>) => Promise<void>): Promise<void> {
+  mkdirSync(env.DATA_DIR!);
+  const file = join(env.DATA_DIR!, 'portal.sqlite');
+  const db = new Kysely<Tables>({ dialect: env.DATABASE_URL ? postgresDialect(env.DATABASE_URL, () => {}) : sqliteDialect(file) });
+  await migrate(db, env.DATABASE_URL ? 'postgres' : 'sqlite', oldLevel);
+  await rememberValue(db, 'kind', 'real');
+  await addAttempt(db, 'sign-in', endsOfLines, now);
+  await work(db);
+  await db.destroy();
 }
 
 describe.each(kinds)('a backup of %s', from => {
@@ -120,8 +143,37 @@ describe.each(kinds)('a backup of %s', from => {
     await run(place, 'backup', folder);
     expect(statSync(folder).mode & 0o077).toBe(0);
     for (const name of ['manifest.json', 'people.jsonl']) expect(statSync(join(folder, name)).mode & 0o077).toBe(0);
-    expect(existsSync(join(folder, 'session.key'))).toBe(existsSync(join(place.env.DATA_DIR!, 'session.key')));
+    const { files } = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'));
+    expect(files.map(({ name }: { name: string }) => name)).toEqual(from === 'SQLite' ? ['session.key'] : []);
+    for (const { name } of files) {
+      expect(readFileSync(join(folder, name), 'utf8')).toBe(readFileSync(join(place.env.DATA_DIR!, name), 'utf8'));
+      appendFileSync(join(folder, name), '\n');
+      const target = await newPlace(from);
+      expect(await run(target, 'restore', folder)).toMatchObject({ code: 1, err: expect.stringMatching(/damaged: session\.key/) });
+      rmSync(join(folder, name));
+      expect(await run(target, 'restore', folder)).toMatchObject({ code: 1, err: expect.stringMatching(/not whole: session\.key/) });
+    }
     expect(await run(place, 'backup', folder)).toMatchObject({ code: 1, err: expect.stringMatching(/has something in it already/) });
+  });
+
+  test('needs neither a catalogue that can be read nor tables of today, and changes none; those of tomorrow it leaves alone', async () => {
+    writeFileSync(join(place.dir, 'broken.yaml'), 'services: [');
+    const broken = { ...place, env: { ...place.env, CATALOGUE: join(place.dir, 'broken.yaml') } };
+    expect(await run(broken, 'backup', folder)).toMatchObject({ code: 0, err: '' });
+
+    const old = await newPlace(from);
+    const target = await newPlace(from);
+    await withOldTables(old, async db => {
+      expect(await run(old, 'backup', join(old.dir, 'backup'))).toMatchObject({ code: 0, err: '' });
+      expect(await levelOf(db)).toBe(oldLevel);
+      await db
+        .insertInto('kysely_migration' as 'jobs')
+        .values({ name: '9999-tomorrow', timestamp: '' } as never)
+        .execute();
+      expect(await run(old, 'backup', join(old.dir, 'another'))).toMatchObject({ code: 1, err: expect.stringMatching(/newer version/) });
+    });
+    expect(await run(target, 'restore', join(old.dir, 'backup'))).toMatchObject({ code: 0, err: '' });
+    expect(await withStore(target, ({ db }) => countAttempts(db, 'sign-in', endsOfLines, 0))).toBe(1);
   });
 
   test('is not restored over data, while a gateway runs, or when it is not whole; and then nothing is begun', async () => {

@@ -110,19 +110,29 @@ onEveryStore('the outbox', house => {
 });
 
 onEveryStore('jobs', house => {
+  const job = { name: 'prune', everyMs: hour, leaseMs: 1_000 };
+
   test('are done by one of several processes, and by another when it died', async () => {
     const { db } = house.store;
     const other = await house.another();
-    const taken = await Promise.all(
-      ['a', 'b', 'c', 'd'].map((holder, index) => takeJob(index % 2 ? db : other.db, 'prune', holder, now, 1_000)),
-    );
+    const taken = await Promise.all(['a', 'b', 'c', 'd'].map((holder, index) => takeJob(index % 2 ? db : other.db, job, holder, now)));
     expect(taken.filter(Boolean)).toHaveLength(1);
-    expect(await takeJob(db, 'prune', 'e', now + 999, 1_000)).toBe(false);
-    expect(await takeJob(db, 'prune', 'e', now + 1_000, 1_000)).toBe(true);
-    await finishJob(db, 'prune', 'a', now + 1_001);
-    expect(await takeJob(db, 'prune', 'f', now + 1_002, 1_000)).toBe(false);
-    await finishJob(db, 'prune', 'e', now + 1_003);
-    expect(await takeJob(db, 'prune', 'f', now + 1_004, 1_000)).toBe(true);
+    expect(await takeJob(db, job, 'e', now + 999)).toBe(false);
+    expect(await takeJob(db, job, 'e', now + 1_000)).toBe(true);
+    await finishJob(db, job, 'a', now);
+    expect(await takeJob(db, job, 'f', now + 1_002)).toBe(false);
+  });
+
+  test('are done again when it is time, not by each process in turn', async () => {
+    const { db } = house.store;
+    const other = await house.another();
+    expect(await takeJob(db, job, 'a', now)).toBe(true);
+    await finishJob(db, job, 'a', now);
+    for (const holder of ['a', 'b']) expect(await takeJob(other.db, job, holder, now + hour - 1)).toBe(false);
+    expect(await takeJob(other.db, job, 'b', now + hour)).toBe(true);
+    expect(await takeJob(db, job, 'a', now + hour)).toBe(false);
+    await finishJob(db, job, 'b', now + hour);
+    expect(await takeJob(db, job, 'a', now + hour + 1)).toBe(false);
   });
 
   test('forget what can no longer matter, and only that', async () => {
@@ -157,6 +167,10 @@ onEveryStore('jobs', house => {
     const options = { now: () => now + 2 * day, longestSessionMs: 12 * hour, onError: (error: unknown) => void errors.push(error) };
     await startTimedWork(house.store, options).close();
     expect(await countAttempts(db, 'sign-in', 'old', 0)).toBe(0);
+    // Another of several workers begins: the work of this hour is done.
+    await addAttempt(db, 'sign-in', 'old', now);
+    await startTimedWork(house.store, options).close();
+    expect(await countAttempts(db, 'sign-in', 'old', 0)).toBe(1);
     const clockStopped = () => {
       throw new Error('no clock');
     };

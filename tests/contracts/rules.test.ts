@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { addMembership, member, membership, moveVersion, organisationsOf, removeMembership } from '#store/memberships.ts';
 import { closeOrganisation } from '#store/organisations.ts';
 import { deactivatePerson } from '#store/people.ts';
-import { administratorsOf, grantsByPerson, grantsOf, provenance, servicesOf } from '#store/rights.ts';
+import { administratorsOf, grantsByPerson, grantsOf, provenance, servicesInUse, servicesOf } from '#store/rights.ts';
 import {
   appointAdministrator,
   block,
@@ -206,5 +206,29 @@ onEveryStore('the rules', house => {
     }
     await flips;
     expect(reads).toBeGreaterThan(0);
+  });
+
+  test('a service is in use while an organisation or somebody has it, will have it or is blocked from it, each counted once', async () => {
+    const { organisation, ann, ben } = await addSchool(house.store);
+    const other = await addSchool(house.store, '3002');
+    const by = { by: ann, now };
+    await change(async tx => {
+      for (const place of [organisation, other.organisation]) {
+        await subscribe(tx, { organisation: place, service: 'efs', grantable: true, ...by });
+        await grant(tx, { organisation: place, person: ben, service: 'efs', endsAt: now + hour, ...by });
+      }
+      await grant(tx, { organisation, person: ann, service: 'efs', endsAt: null, ...by });
+      await block(tx, { organisation, person: ann, service: 'efs', reason: 'r', ...by });
+      await grant(tx, { organisation, person: ben, service: 'mopp', endsAt: now + hour, ...by });
+      await block(tx, { organisation, person: ben, service: 'hias', reason: 'r', ...by });
+      await appointAdministrator(tx, { organisation, person: ann, ...by });
+      await giveCouncilRole(tx, { person: ann, ...by });
+    });
+    const inUse = async (at: number) =>
+      (await servicesInUse(house.store.db, at)).map(one => `${one.service} ${one.organisations} ${one.people}`).sort();
+    expect(await inUse(now)).toEqual(['efs 2 2', 'hias 0 1', 'mopp 0 1']);
+    expect(await inUse(now + hour)).toEqual(['efs 2 1', 'hias 0 1']);
+    await change(tx => unblock(tx, { organisation, person: ben, service: 'hias', ...by }));
+    expect(await inUse(now + hour)).toEqual(['efs 2 1']);
   });
 });

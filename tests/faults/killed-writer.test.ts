@@ -15,6 +15,8 @@ import { startGateway, stopGateway } from '#tests/gateway-process.ts';
 // An administrator saves a colleague's ticks again and again, and each time the gateway is killed while it may be writing them.
 const ROUNDS = 50;
 const LONGEST_MS = 40;
+// Each round starts a gateway, which takes a slow machine ten seconds.
+const PATIENCE_MS = ROUNDS * 20_000;
 
 let dir = '';
 let port = 0;
@@ -134,7 +136,7 @@ test('a change, its activity and its message are all there or none, whenever the
   }
   console.log(`${ROUNDS} kills: ${seen.made} changes made, ${seen.answered} of them answered, ${seen.lost} not begun or undone`);
   for (const [what, times] of Object.entries(seen)) expect([what, times > 0]).toEqual([what, true]);
-});
+}, PATIENCE_MS);
 
 test('what is left is a whole database with an unbroken chain of activity', async () => {
   expect(ask('pragma integrity_check')).toEqual([{ integrity_check: 'ok' }]);

@@ -37,7 +37,7 @@ const follow = (everyMs = 3_600_000) =>
     file,
     began: openCatalogue(file),
     async take(catalogue) {
-      await refuseVanished(app.store.db, catalogue, file);
+      await refuseVanished(app.store.db, catalogue, file, app.clock.now);
       await app.app.serve(catalogue);
     },
     now: () => app.clock.now,
@@ -226,7 +226,7 @@ test('a service that somebody has cannot vanish, and can be archived', async () 
   await reloading.reload();
   expect(faults()).toEqual([
     expect.stringMatching(
-      /services\.yaml: governors is gone, but \d+ organisations and \d+ people have it; put it back, with "archived: true"/,
+      /services\.yaml: governors is gone, but \d+ organisations and \d+ people have it or are blocked from it; put it back, with "archived: true"/,
     ),
   ]);
   write(text.replace('  - id: governors', '  - archived: true\n    id: governors'));

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { append } from '#store/activity.ts';
+import { closeOrganisation, renameOrganisation } from '#store/organisations.ts';
 import { type Browser, startApp, type TestApp } from '#tests/app.ts';
 import { ask, type RawAnswer } from '#tests/raw-http.ts';
 import { secured } from '#tests/secured.ts';
@@ -287,4 +289,28 @@ describe('over https, without a trusted proxy', () => {
     expect(bare.log()).toMatch(/"from":"127\.0\.0\.1","msg":"X-Forwarded-Proto is not believed: /);
     await bare.close();
   });
+});
+
+test('an organisation that has a new name carries it in the next request of all who are signed in; one that is closed is gone', async () => {
+  const { browser } = await visit(app, 'WENDY166');
+  const { organisation } = await idsOf(app, 'WENDY166', 'SP3');
+  const says = async () => {
+    const headers = JSON.parse((await browser.get(`http://${hostOf(app, 'www3')}/trailblazer/headers.json`)).body);
+    const token = JSON.parse(Buffer.from(headers['portal-identity'].split('.')[1], 'base64url').toString());
+    const { body } = await browser.get(`${app.portal}/organisation`);
+    return [headers['portal-organisation'], token.organisation, body.includes('Another Name')];
+  };
+  const before = await says();
+  expect(before).toEqual([before[0], before[0], false]);
+  const about = { at: app.clock.now, organisation };
+  await app.store.change(async tx => {
+    await renameOrganisation(tx, organisation, 'Another Name');
+    await append(tx, { ...about, kind: 'organisation-changed' });
+  });
+  expect(await says()).toEqual(['Another Name', 'Another Name', true]);
+  await app.store.change(async tx => {
+    await closeOrganisation(tx, organisation, app.clock.now);
+    await append(tx, { ...about, kind: 'organisation-closed' });
+  });
+  expect((await browser.get(`${app.portal}/organisation`)).body).not.toContain('Another Name');
 });
