@@ -107,7 +107,10 @@ class Exchange implements Dispatcher.DispatchHandler, Guest {
 
   onConnect(abort: (error?: Error) => void): void {
     if (this.over) abort(new Error('the browser went away'));
-    else this.abort = abort;
+    else {
+      this.abort = abort;
+      this.request.keptForm?.sent();
+    }
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void, reason: string): boolean {

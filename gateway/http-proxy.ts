@@ -17,7 +17,11 @@ export async function addHttpProxy(
   { upstreams, live }: { upstreams: Upstreams; live: LiveConnections },
   route: Route,
 ): Promise<void> {
-  sites.addHook('preParsing', (request, _reply, payload, next) => next(null, request.keptBody ? keptBodyOf(request.keptBody) : payload));
+  sites.addHook('preParsing', (request, _reply, payload, next) => {
+    // The plugin does not say when it begins to send.
+    request.keptForm?.sent();
+    next(null, request.keptForm ? keptBodyOf(request.keptForm.body) : payload);
+  });
   await sites.register(httpProxy, {
     upstream: '',
     httpMethods: methods as HTTPMethods[],

@@ -44,8 +44,12 @@ export async function addSites(app: FastifyInstance, deps: SiteScopeDeps): Promi
       if (request.page && route.refuses(request, reply)) return;
       if (request.page && isHandshake(request)) return tunnel(request, reply, route);
       inviteBody(request, reply);
-      next();
+      const kept = request.page && request.site && keptFormPressed(request, request.site);
+      if (request.site && kept !== null) replace(deps, { site: request.site, kept }, request, reply, next);
+      else next();
     });
+    // An answer of ours instead of the legacy server's: whoever reads it may press again at once.
+    scope.addHook('onSend', async request => request.keptForm?.giveBack());
     addSiteHandOff(scope, deps);
     addKeptFormPage(scope, deps);
     const route = await addForwarding(scope, deps);
@@ -88,9 +92,7 @@ function carryOut(deps: SiteScopeDeps, judged: Judged, request: FastifyRequest, 
   // An old login form must never send a password on: its address leads straight to where the login used to lead.
   if (page.target !== null) return void toTarget(page.target, request, reply);
   if (isHandshake(request)) deps.live.add(request, request.raw.socket);
-  const kept = keptFormPressed(request, site);
-  if (kept === null) next();
-  else replace(deps, { site, kept }, request, reply, next);
+  next();
 }
 
 function replace(
@@ -100,7 +102,7 @@ function replace(
   reply: FastifyReply,
   next: Next,
 ): void {
-  whenKnown(putKeptForm(deps, site, kept, request), next, problem => {
+  whenKnown(putKeptForm(deps, site, kept, request, reply), next, problem => {
     if (problem) deps.answers.problem(request, reply, problem);
     else next();
   });
