@@ -1,5 +1,7 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import type { Brand, Catalogue, Service, UpstreamRules } from './catalogue.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
 import { sitesOf } from './catalogue-pages.ts';
@@ -59,9 +61,31 @@ function upstreamsOf(written: WrittenCatalogue, folder: string, faults: Fault[])
     written.upstreams.map(({ value: { origin, health, ...rules }, at }) => {
       const pem = (name: 'ca' | 'certificate' | 'key') => readPem(rules[name], folder, { at: [...at, name], faults });
       const site = sites.find(({ pages }) => pages.some(({ upstream }) => upstream === origin))?.origin ?? origin;
-      return [origin, { ...rules, ca: pem('ca'), certificate: pem('certificate'), key: pem('key'), health: health && { ...health, site } }];
+      const pems = { ca: pem('ca'), certificate: pem('certificate'), key: pem('key') };
+      for (const { name, message } of unusablePems(pems))
+        faults.push({ at: [...at, name], message: `${resolve(folder, rules[name] ?? '')}: ${message}` });
+      return [origin, { ...rules, ...pems, health: health && { ...health, site } }];
     }),
   );
+}
+
+/** What TLS would throw at the first connection, when nobody reads it: a file cut short, or one that is renewed while its key is not yet. */
+function unusablePems({ ca, certificate, key }: Pick<UpstreamRules, 'ca' | 'certificate' | 'key'>) {
+  const found: { name: 'ca' | 'certificate'; message: string }[] = [];
+  try {
+    if (ca) new X509Certificate(ca);
+  } catch (error) {
+    found.push({ name: 'ca', message: `is no certificate that can be used (${(error as Error).message}); put a whole one there` });
+  }
+  try {
+    if (certificate && key) createSecureContext({ cert: certificate, key });
+  } catch (error) {
+    found.push({
+      name: 'certificate',
+      message: `cannot be used with its key (${(error as Error).message}); put a pair that matches there`,
+    });
+  }
+  return found;
 }
 
 function readPem(name: string | null, folder: string, { at, faults }: { at: Place; faults: Fault[] }): string | null {

@@ -48,7 +48,11 @@ export const settingsTable: readonly SettingRow[] = [
   plain('UPSTREAM_HEADERS_SECONDS', '30', 'Seconds to wait for a legacy server to begin its answer.'),
   plain('UPSTREAM_BODY_SECONDS', '300', 'Seconds a legacy server or a browser may be silent in the middle of a body.'),
   plain('UPSTREAM_CONNECTIONS', '100', 'Connections to one legacy server at most.'),
-  plain('ENGINE', 'dispatch', 'What forwards requests: dispatch, or http-proxy for the Fastify plugin, at twice the processor time.'),
+  plain(
+    'ENGINE',
+    'dispatch',
+    'What forwards requests: dispatch, or http-proxy (the Fastify plugin), for comparison only: no queue, no Latin-1 addresses, twice the cost.',
+  ),
   plain('EMAIL_WORDING', 'specific', 'specific: e-mails say what changed. generic: they only ask the person to sign in and look.'),
   secret('SMTP_URL', 'Mail server, like smtps://user:password@host:465. Not set: e-mails wait in the outbox.'),
   plain('MAIL_FROM', 'Services Portal <services-portal@localhost>', 'Sender of e-mails. Required with SMTP_URL.'),

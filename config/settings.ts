@@ -178,6 +178,17 @@ function twilioOf(read: Reader): Settings['twilio'] {
   return null;
 }
 
+/** Each worker has a port of its own, one after the other. */
+function operationsFaults({ port, operations, workers }: Settings): string[] {
+  if (!operations) return [];
+  const last = operations.port + workers - 1;
+  if (last > 65_535)
+    return [`OPERATIONS_PORT: WORKERS makes it ${workers} ports, and ${last} is none; set it to ${65_536 - workers} or less`];
+  if (port < operations.port || port > last) return [];
+  const which = workers === 1 ? 'is the same as PORT' : `each of the WORKERS has one, up to ${last}, and PORT is among them`;
+  return [`OPERATIONS_PORT: ${which}; set it to another, which nobody outside can reach`];
+}
+
 /** Faults that only show when settings are read together. */
 function faultsBetween(settings: Settings, read: Reader): string[] {
   const faults: string[] = [];
@@ -197,8 +208,7 @@ function faultsBetween(settings: Settings, read: Reader): string[] {
   if (!demo && !loopback && !read.isSet('TRUSTED_PROXIES')) {
     faults.push('TRUSTED_PROXIES: is required when HOST is not a loopback address; set the addresses of the TLS proxy in front');
   }
-  if (settings.operations?.port === settings.port)
-    faults.push('OPERATIONS_PORT: is the same as PORT; set it to another, which nobody outside can reach');
+  faults.push(...operationsFaults(settings));
   if (settings.idleMinutes > settings.absoluteHours * 60)
     faults.push('SESSION_IDLE_MINUTES: must not be longer than SESSION_ABSOLUTE_HOURS');
   if (settings.code.sendsPerHour > settings.code.sendsPerDay) faults.push('CODE_SENDS_PER_HOUR: must not be more than CODE_SENDS_PER_DAY');

@@ -25,6 +25,13 @@ export function createCondition(now: () => number, worsened: () => void): Condit
   let failures = 0;
   let openUntil = 0;
   let failedChecks = 0;
+  const well = () => failedChecks < CHECKS_TO_CLOSE && failures < FAILURES_TO_OPEN;
+  /** Those who wait are told once. */
+  function heard(news: () => void): void {
+    const before = well();
+    news();
+    if (before && !well()) worsened();
+  }
   return {
     refuses() {
       if (failedChecks >= CHECKS_TO_CLOSE) return true;
@@ -33,21 +40,22 @@ export function createCondition(now: () => number, worsened: () => void): Condit
       openUntil = now() + OPEN_MS;
       return false;
     },
-    well: () => failedChecks < CHECKS_TO_CLOSE && failures < FAILURES_TO_OPEN,
+    well,
     answered() {
       failures = 0;
     },
     failed() {
-      failures += 1;
-      if (failures < FAILURES_TO_OPEN) return;
-      openUntil = now() + OPEN_MS;
-      worsened();
+      heard(() => {
+        failures += 1;
+        if (failures >= FAILURES_TO_OPEN) openUntil = now() + OPEN_MS;
+      });
     },
-    checked(well) {
-      // A check that was well all the time says nothing about requests that fail.
-      if (well && failedChecks >= CHECKS_TO_CLOSE) failures = 0;
-      failedChecks = well ? 0 : failedChecks + 1;
-      if (failedChecks === CHECKS_TO_CLOSE) worsened();
+    checked(good) {
+      heard(() => {
+        // A check that was well all the time says nothing about requests that fail.
+        if (good && failedChecks >= CHECKS_TO_CLOSE) failures = 0;
+        failedChecks = good ? 0 : failedChecks + 1;
+      });
     },
   };
 }

@@ -5,7 +5,7 @@ import type { Dispatcher } from 'undici';
 import { isEventStream, requestHeaders, responseHeaders, valuesOf } from './headers.ts';
 import type { LiveConnections } from './live.ts';
 import { bytesPassed } from './passed-bytes.ts';
-import type { Guest } from './queue.ts';
+import type { Guest, Vain } from './queue.ts';
 import { bodyOf, limitSilence } from './request-body.ts';
 import { type Route, readableReason } from './route.ts';
 import type { Upstream } from './upstreams.ts';
@@ -100,14 +100,18 @@ class Exchange implements Dispatcher.DispatchHandler, Guest {
     if (!this.begun) this.upstream.queue.leave(this);
   }
 
-  giveUp(): void {
+  giveUp(why: Vain): void {
     this.over = true;
-    this.route.trouble(this.request, this.reply, 'upstream-slow', 'no connection became free in time');
+    const words = why === 'upstream-slow' ? 'no connection became free in time' : 'in line for a server that is dead';
+    this.route.trouble(this.request, this.reply, why, words);
   }
 
   onConnect(abort: (error?: Error) => void): void {
     if (this.over) abort(new Error('the browser went away'));
-    else this.abort = abort;
+    else {
+      this.abort = abort;
+      this.request.keptForm?.sent();
+    }
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void, reason: string): boolean {

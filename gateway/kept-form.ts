@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Site } from '#config/catalogue.ts';
 import { reservedPrefix } from '#config/catalogue-addresses.ts';
 import { record } from '#store/events.ts';
-import { dropKeptForm, findKeptForm, type KeptForm, keepForm, takeKeptForm } from '#store/kept-forms.ts';
+import { dropKeptForm, findKeptForm, giveBackKeptForm, type KeptForm, keepForm, takeKeptForm, type Which } from '#store/kept-forms.ts';
 import { findSession } from '#store/sessions.ts';
 import { hashToken } from '#store/tokens.ts';
 import { splitTarget } from './canonical-path.ts';
@@ -29,10 +29,19 @@ export type KeptFormDeps = HandOffDeps & {
   keys: Pick<Keys, 'keptForm'>;
 };
 
+/** A kept form in the place of the request that was pressed. */
+export type PutForm = {
+  body: Buffer;
+  /** The legacy server is being given it: from now on nobody knows whether it has it. */
+  sent(): void;
+  /** Keeps it again, for another press, unless it was sent. Harmless when said twice. */
+  giveBack(): Promise<void>;
+};
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** What is forwarded instead of the body that came. */
-    keptBody: Buffer | null;
+    keptForm: PutForm | null;
   }
 }
 
@@ -149,17 +158,53 @@ export function keptFormPressed({ method, headers: { referer } }: FastifyRequest
   return idIn(referer.slice(site.origin.length + KEPT_PATH.length));
 }
 
-/** For a request that was judged and allowed: puts the kept form in its place, once. Returns what is wrong, or null. */
-export async function putKeptForm(deps: KeptFormDeps, site: Site, id: number, request: FastifyRequest): Promise<ProblemCode | null> {
-  const { signedIn: session, page } = request;
+/** For a request that was judged and allowed and may be forwarded: puts the kept form in its place, once. Returns what is wrong, or null. */
+export async function putKeptForm(
+  deps: KeptFormDeps,
+  site: Site,
+  id: number,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<ProblemCode | null> {
+  const { signedIn: session } = request;
   const which = whichForm(deps, request, site, id);
   if (!session || !which) return 'kept-form-gone';
   if (comesFromElsewhere(request, site.origin)) return 'form-from-elsewhere';
   const button = new URLSearchParams((await smallBody(request, MOST_OF_BUTTON))?.toString());
   if (!deps.formTokens.matches(session.token, button.get('_csrf'))) return 'form-expired';
 
+  const waiting = await findKeptForm(deps.store.db, deps.keys.keptForm, which);
+  // Whoever presses for another address has not sent this one.
+  if (waiting?.address !== request.url) return 'kept-form-gone';
   const form = await takeKeptForm(deps.store.db, deps.keys.keptForm, { ...which, person: session.person.id });
-  if (form?.address !== request.url) return 'kept-form-gone';
+  if (!form) return 'kept-form-gone';
+  request.keptForm = putForm(deps, which, form, session, request);
+  // Who leaves while the form is still in line gets no answer, and it waits for them.
+  reply.raw.once('close', () => void request.keptForm?.giveBack());
+  takePlace(request, form);
+  return null;
+}
+
+function putForm({ store, keys }: KeptFormDeps, which: Which, form: KeptForm, session: Session, request: FastifyRequest): PutForm {
+  let held = true;
+  const orLog = (error: unknown) => request.log.error({ err: error }, 'what became of a kept form could not be written down');
+  return {
+    body: form.body,
+    sent() {
+      held = false;
+      const { person, organisation, id } = session;
+      const who = { person: person.id, organisation: organisation?.id ?? null, session: id, service: request.page?.service ?? null };
+      record(store.db, { kind: 'kept-form-sent', at: which.now, ...who }).catch(orLog);
+    },
+    async giveBack() {
+      if (!held) return;
+      held = false;
+      await giveBackKeptForm(store.db, keys.keptForm[0], which, form).catch(orLog);
+    },
+  };
+}
+
+function takePlace(request: FastifyRequest, form: KeptForm): void {
   const { headers } = request.raw;
   delete headers['transfer-encoding'];
   headers['content-type'] = form.contentType;
@@ -167,9 +212,4 @@ export async function putKeptForm(deps: KeptFormDeps, site: Site, id: number, re
   // Old applications look where a form came from; ours was only in between.
   if (form.referer === null) delete headers.referer;
   else headers.referer = form.referer;
-  request.keptBody = form.body;
-  const organisation = session.organisation?.id ?? null;
-  const who = { person: session.person.id, organisation, session: session.id, service: page?.service ?? null };
-  await record(deps.store.db, { kind: 'kept-form-sent', at: which.now, ...who });
-  return null;
 }

@@ -9,7 +9,7 @@ export type Queue = {
   /** It has its answer, or will have none. Harmless when said twice. */
   leave(guest: Guest): void;
   /** Those who came before that instant and still wait are told that they wait in vain. */
-  giveUpBefore(instant: number): void;
+  giveUpBefore(instant: number, why: Vain): void;
   sizes(): { inside: number; waiting: number };
 };
 
@@ -22,8 +22,11 @@ export type Guest = {
   standing: 'away' | 'waiting' | 'inside';
   since: number;
   begin(): void;
-  giveUp(): void;
+  giveUp(why: Vain): void;
 };
+
+/** Why somebody waits in vain: nobody before them is served, or the server is dead. */
+export type Vain = 'upstream-slow' | 'upstream-unreachable';
 
 const WAITING_PER_CONNECTION = 10;
 const SHARE = 0.8;
@@ -75,12 +78,12 @@ export function createQueue(connections: number, now: () => number): Queue {
         if (line.size > 0) admitNext();
       }
     },
-    giveUpBefore(instant) {
+    giveUpBefore(instant, why) {
       for (const guest of line) {
         // Whoever follows has waited less.
         if (guest.since > instant) return;
         step(guest);
-        guest.giveUp();
+        guest.giveUp(why);
       }
     },
     sizes: () => ({ inside: inside.size(), waiting: waiting.size() }),

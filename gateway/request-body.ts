@@ -7,7 +7,7 @@ import { bytesPassed } from './passed-bytes.ts';
  * request the browser's connection would go.
  */
 export function bodyOf(request: FastifyRequest, silenceMs: number): PassThrough | null {
-  if (request.keptBody) return keptBodyOf(request.keptBody);
+  if (request.keptForm) return keptBodyOf(request.keptForm.body);
   const { raw, headers } = request;
   const length = headers['content-length'];
   if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return null;

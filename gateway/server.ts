@@ -29,7 +29,7 @@ export function createServer({ settings, sites, log }: ServerDeps): FastifyInsta
     rewriteUrl: ({ url = '/' }) => (url.includes('%') ? readableByRouter(url) : url),
     routerOptions: { maxParamLength: 200, constraints: { place: placeConstraint(sites) } },
   });
-  for (const name of ['site', 'page', 'signedIn', 'visitor', 'formSecret', 'keptBody']) app.decorateRequest(name, null);
+  for (const name of ['site', 'page', 'signedIn', 'visitor', 'formSecret', 'keptForm']) app.decorateRequest(name, null);
   app.decorateRequest('csrf', '');
   return app;
 }

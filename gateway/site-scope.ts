@@ -51,6 +51,8 @@ export async function addSites(app: FastifyInstance, deps: SiteScopeDeps): Promi
       if (site && kept !== null) replace(deps, { site, kept }, request, reply, next);
       else next();
     });
+    // An answer of ours instead of the legacy server's: whoever reads it may press again at once.
+    scope.addHook('onSend', async request => request.keptForm?.giveBack());
     addSiteHandOff(scope, deps);
     addKeptFormPage(scope, deps);
     const route = await addForwarding(scope, deps);
@@ -112,7 +114,7 @@ function replace(
   reply: FastifyReply,
   next: Next,
 ): void {
-  whenKnown(putKeptForm(deps, site, kept, request), next, problem => {
+  whenKnown(putKeptForm(deps, site, kept, request, reply), next, problem => {
     if (problem) deps.answers.problem(request, reply, problem);
     else next();
   });

@@ -54,7 +54,7 @@ export function createUpstreams(
 ): Upstreams {
   const upstreams = new Map<string, Upstream>();
   const sweep = setInterval(() => {
-    for (const { queue, longestWaitMs } of upstreams.values()) queue.giveUpBefore(now() - longestWaitMs);
+    for (const { queue, longestWaitMs } of upstreams.values()) queue.giveUpBefore(now() - longestWaitMs, 'upstream-slow');
   }, SWEEP_MS).unref();
   return {
     of(origin) {
@@ -90,7 +90,7 @@ function createUpstream(
   const direct = directOptions(origin, limits, tls);
   const pool = connectionPool(origin, limits, tls);
   const queue = createQueue(limits.connections, now);
-  const condition = createCondition(now, () => queue.giveUpBefore(now()));
+  const condition = createCondition(now, () => queue.giveUpBefore(now(), 'upstream-unreachable'));
   const health = rules?.health ? checkHealth(rules.health, { direct, toldHost }, condition, onHealth) : null;
   return {
     ...{ origin, toldHost, direct, pool, queue },

@@ -1,5 +1,4 @@
-import cluster from 'node:cluster';
-import { once } from 'node:events';
+import cluster, { type Worker } from 'node:cluster';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { OperatorFault } from '#config/operator-fault.ts';
@@ -38,15 +37,21 @@ export function startWorkers(count: number, say: (sentence: string) => void): Wo
 
   async function runOne(slot: number, onReady: (welcome: string) => void): Promise<{ how: string; lastedMs: number }> {
     const began = performance.now();
-    const worker = cluster.fork({ [SLOT]: String(slot) });
+    let worker: Worker;
+    try {
+      worker = cluster.fork({ [SLOT]: String(slot) });
+    } catch (error) {
+      // What Node does not tell by an event, such as a want of memory.
+      return { how: (error as Error).message, lastedMs: 0 };
+    }
     // It says nothing else, and that only once.
     worker.once('message', (welcome: string) => {
       answering.add(worker.id);
       onReady(welcome);
     });
-    const [code, signal] = await once(worker, 'exit');
+    const how = await endOf(worker);
     answering.delete(worker.id);
-    return { how: signal ?? `exit code ${code}`, lastedMs: performance.now() - began };
+    return { how, lastedMs: performance.now() - began };
   }
 
   async function keepOne(slot: number, { resolve, reject }: PromiseWithResolvers<string>): Promise<void> {
@@ -94,6 +99,16 @@ export function startWorkers(count: number, say: (sentence: string) => void): Wo
       await Promise.all(slots);
     },
   };
+}
+
+/** How it ended. What goes wrong with one that runs, such as a word to it as it goes, is no end; one that could not be started has no other. */
+function endOf(worker: Worker): Promise<string> {
+  return new Promise(resolve => {
+    worker.once('exit', (code: number, signal: string | null) => resolve(signal ?? `exit code ${code}`));
+    worker.on('error', (error: Error) => {
+      if (worker.process.pid === undefined) resolve(error.message);
+    });
+  });
 }
 
 /** Whether this process is one of several that another one looks after. */

@@ -18,14 +18,13 @@ const purposeOf = (person: number, host: string): string => `kept-form:${person}
 
 /** Keeps a form for an hour, sealed. Returns its id, which is worth nothing without the browser and the person. */
 export async function keepForm(db: Reader, key: Uint8Array, { person, host, nonceHash }: Holder, form: Form, now: number): Promise<number> {
-  const text = JSON.stringify({ ...form, body: form.body.toString('base64') });
   const { id } = await db
     .insertInto('kept_forms')
     .values({
       person_id: person,
       host,
       nonce_hash: nonceHash,
-      sealed: seal(key, purposeOf(person, host), text),
+      sealed: sealed(key, person, host, form),
       created_at: now,
       expires_at: now + lifeMs,
     })
@@ -74,12 +73,27 @@ export async function takeKeptForm(
   return row ? opened(keys, row) : null;
 }
 
+/** Keeps one again that was taken and could not be sent, as if it had never been taken. */
+export async function giveBackKeptForm(db: Reader, key: Uint8Array, { id, host, nonceHash }: Which, form: KeptForm): Promise<void> {
+  const { person, createdAt, expiresAt } = form;
+  const row = { id, person_id: person, host, nonce_hash: nonceHash, created_at: createdAt, expires_at: expiresAt };
+  await db
+    .insertInto('kept_forms')
+    .values({ ...row, sealed: sealed(key, person, host, form) })
+    .execute();
+}
+
 /** Forgets it: somebody else sits at the browser now. */
 export async function dropKeptForm(db: Reader, { id, host, nonceHash }: Omit<Which, 'now'>): Promise<void> {
   await db.deleteFrom('kept_forms').where('id', '=', id).where('host', '=', host).where('nonce_hash', '=', nonceHash).execute();
 }
 
 type Row = { person_id: number; host: string; sealed: string; created_at: number; expires_at: number };
+
+function sealed(key: Uint8Array, person: number, host: string, { address, contentType, referer, body }: Form): string {
+  const text = JSON.stringify({ address, contentType, referer, body: body.toString('base64') });
+  return seal(key, purposeOf(person, host), text);
+}
 
 function opened(keys: readonly Uint8Array[], row: Row): KeptForm {
   const form = JSON.parse(unsealWithAny(keys, purposeOf(row.person_id, row.host), row.sealed));

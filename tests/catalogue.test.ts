@@ -1,4 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { opensAt, serviceIsLive } from '#config/catalogue.ts';
 import { CatalogueFault, parseCatalogue, readCatalogue } from '#config/catalogue-file.ts';
 import { usualNames } from '#config/catalogue-headers.ts';
@@ -478,5 +482,63 @@ describe('the rules of an upstream', () => {
     expect(faults[0]).toMatch(
       new RegExp(`^services\\.yaml:${lineOf(text, 'upstreams:') + 1}:|^services\\.yaml:${lineOf(text, 'upstreams:') + 2}:`),
     );
+  });
+});
+
+describe('the certificates of an upstream', () => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'portal-pems-'));
+    for (const name of ['one', 'two']) {
+      const files = ['-keyout', `${name}-key.pem`, '-out', `${name}.pem`];
+      const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=gateway', ...files];
+      execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+      const text = readFileSync(join(folder, `${name}.pem`), 'utf8');
+      writeFileSync(join(folder, `half-${name}.pem`), text.slice(0, text.length / 2));
+    }
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const withPems = (rules: string) =>
+    withArt([])
+      .replace('services:\n', `upstreams:\n  - origin: https://10.0.0.2\n${rules}\nservices:\n`)
+      .replace('http://10.0.0.2', 'https://10.0.0.2');
+  const read = (text: string) => parseCatalogue(text, join(folder, 'services.yaml'));
+
+  test('are read from beside the catalogue', () => {
+    const { upstreams } = read(withPems('    ca: two.pem\n    certificate: one.pem\n    key: one-key.pem'));
+    expect(upstreams.get('https://10.0.0.2')?.ca).toBe(readFileSync(join(folder, 'two.pem'), 'utf8'));
+  });
+
+  test.each([
+    [
+      'a pair of which one half is renewed already',
+      'one.pem',
+      'two-key.pem',
+      'two.pem',
+      '    certificate:',
+      'one.pem: cannot be used with its key (',
+    ],
+    [
+      'a certificate cut short',
+      'half-one.pem',
+      'one-key.pem',
+      'two.pem',
+      '    certificate:',
+      'half-one.pem: cannot be used with its key (',
+    ],
+    ['a key that is a certificate', 'one.pem', 'two.pem', 'two.pem', '    certificate:', 'one.pem: cannot be used with its key ('],
+    ['an authority cut short', 'one.pem', 'one-key.pem', 'half-two.pem', '    ca:', 'half-two.pem: is no certificate that can be used ('],
+  ])('that nobody can use are refused with their file and line: %s', (_what, certificate, key, ca, line, message) => {
+    const text = withPems(`    ca: ${ca}\n    certificate: ${certificate}\n    key: ${key}`);
+    const faults = (() => {
+      try {
+        return read(text) && [];
+      } catch (error) {
+        return (error as CatalogueFault).faults;
+      }
+    })();
+    const file = join(folder, 'services.yaml');
+    expect(faults).toEqual([expect.stringContaining(`${file}:${lineOf(text, line)}: ${join(folder, message)}`)]);
   });
 });

@@ -91,6 +91,21 @@ describe('faults', () => {
       { SESSION_IDLE_MINUTES: '120', SESSION_ABSOLUTE_HOURS: '1' },
       'SESSION_IDLE_MINUTES: must not be longer',
     ],
+    [
+      'one port for everybody and for operations',
+      { PORT: '9090', OPERATIONS_PORT: '9090' },
+      'OPERATIONS_PORT: is the same as PORT; set it to another',
+    ],
+    [
+      'a port that a later worker has',
+      { PORT: '9092', OPERATIONS_PORT: '9090', WORKERS: '3', ...postgres },
+      'OPERATIONS_PORT: each of the WORKERS has one, up to 9092, and PORT is among them; set it to another',
+    ],
+    [
+      'a port that there is not for the last worker',
+      { OPERATIONS_PORT: '65534', WORKERS: '3', ...postgres },
+      'OPERATIONS_PORT: WORKERS makes it 3 ports, and 65536 is none; set it to 65533 or less',
+    ],
     ['a number with a sign', { PORT: '-1' }, 'PORT: must be a whole number'],
     ['no staleness at all', { MAX_STALENESS: '0' }, 'MAX_STALENESS: must be a whole number'],
   ])('%s is refused', (_name, env, fault) => {
@@ -110,6 +125,11 @@ describe('faults', () => {
 });
 
 describe('what is accepted', () => {
+  test.each(['9089', '9093'])('operations beside PORT=%s, a port for each worker', PORT => {
+    expect(faultsOf({ PORT, OPERATIONS_PORT: '9090', WORKERS: '3', ...postgres })).toEqual([]);
+    expect(faultsOf({ PORT, OPERATIONS_PORT: '65533', WORKERS: '3', ...postgres })).toEqual([]);
+  });
+
   test('PostgreSQL and Redis with shared keys, newest first', () => {
     const settings = readSettings({ ...postgres, SESSION_KEYS: `${key}, ${otherKey}`, REDIS_URL: 'rediss://cache' });
     expect(settings).toMatchObject({ databaseUrl: postgres.DATABASE_URL, redisUrl: 'rediss://cache', sessionKeys: [key, otherKey] });

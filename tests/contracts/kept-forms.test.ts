@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { prune } from '#store/jobs.ts';
-import { dropKeptForm, findKeptForm, keepForm, takeKeptForm } from '#store/kept-forms.ts';
+import { dropKeptForm, findKeptForm, giveBackKeptForm, keepForm, takeKeptForm } from '#store/kept-forms.ts';
 import { SealBroken } from '#store/sealing.ts';
 import { addSchool, key, start as now, onEveryStore } from './stores.ts';
 
@@ -47,6 +47,16 @@ onEveryStore('kept forms', house => {
     const taken = await Promise.all(Array.from({ length: 20 }, () => takeKeptForm(db, keys, take)));
     expect(taken.filter(Boolean).map(one => one?.body)).toEqual([form.body]);
     expect(await rows()).toEqual([]);
+  });
+
+  test('that were taken and given back are as they were, and no older or younger', async () => {
+    const { ann, which } = await keptByAnn();
+    const { db } = house.store;
+    const [before] = await rows();
+    const taken = await takeKeptForm(db, keys, { ...which, person: ann });
+    await giveBackKeptForm(db, key, { ...which, now: now + hour / 2 }, taken!);
+    expect(await rows()).toEqual([{ ...before, sealed: expect.any(String) }]);
+    expect(await takeKeptForm(db, keys, { ...which, person: ann })).toEqual(taken);
   });
 
   test('cannot be moved to somebody else', async () => {

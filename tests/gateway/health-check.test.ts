@@ -60,7 +60,9 @@ describe('the condition of a legacy server', () => {
     ['and more say it no louder', 'nnnn', true, 1],
     ['with a good one between they do not', 'nyn', false, 0],
     ['a good check brings it back', 'nny', false, 1],
-    ['also when requests had failed', 'fffffnny', false, 2],
+    ['also when requests had failed', 'fffffnny', false, 1],
+    ['requests that go on failing say it once', 'fffffffff', true, 1],
+    ['and again when it had been back', 'fffffafffff', true, 2],
     ['a request that still got its answer does not', 'nna', true, 1],
     ['a check that was well all the time does not hide failing requests', 'fyfyfyfyfy', true, 1],
   ])('%s', (_what, letters, refuses, worsened) => {
@@ -70,20 +72,20 @@ describe('the condition of a legacy server', () => {
   test('that has got worse is told to those who wait', async () => {
     const upstreams = createUpstreams(new Map(), limits);
     const { queue, failed } = upstreams.of('http://127.0.0.1:1');
-    const givenUp: number[] = [];
+    const givenUp: unknown[] = [];
     const guests = [1, 2, 3].map(visitor => ({
       visitor,
       service: null,
       standing: 'away' as const,
       since: 0,
       begin: () => {},
-      giveUp: () => void givenUp.push(visitor),
+      giveUp: (why: string) => void givenUp.push(visitor, why),
     }));
     for (const guest of guests) queue.enter(guest);
     for (let failure = 0; failure < 4; failure++) failed();
     expect(givenUp).toEqual([]);
     failed();
-    expect(givenUp).toEqual([3]);
+    expect(givenUp).toEqual([3, 'upstream-unreachable']);
     await upstreams.close();
   });
 });
@@ -93,6 +95,16 @@ describe('a health check', () => {
   afterEach(() => {
     for (const one of stop) one();
     stop = [];
+  });
+
+  test('that Node cannot even begin is a bad one, and is followed by others', async () => {
+    const spoilt = '-----BEGIN CERTIFICATE-----\nspoilt\n-----END CERTIFICATE-----\n';
+    const origin = 'https://127.0.0.1:1';
+    const upstreams = createUpstreams(new Map([[origin, { ...usual, certificate: spoilt, key: spoilt }]]), limits);
+    const found: boolean[] = [];
+    const check = startHealthCheck({ ...every, everySeconds: 1 }, upstreams.of(origin), well => found.push(well));
+    stop.push(check.stop, () => void upstreams.close());
+    await expect.poll(() => found, { timeout: 10_000 }).toEqual([false, false]);
   });
 
   /** The first things that are found. */

@@ -1,9 +1,12 @@
+import { createServer, type Server } from 'node:http';
+import { request } from 'undici';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { demoPeople } from '#config/demo/people.ts';
 import { grant, revokeGrant } from '#store/rules.ts';
 import { endSessions } from '#store/sessions.ts';
 import { type Answer, type Browser, startApp, type TestApp } from '#tests/app.ts';
-import { requestsOn, startWire, type Wire } from '#tests/legacy-wire.ts';
+import { freePort } from '#tests/free-port.ts';
+import { requestsOn, startWire, type Wire, withUpstreams } from '#tests/legacy-wire.ts';
 import { ask, requestBytes, sendRaw } from '#tests/raw-http.ts';
 import { changeRights, cookiesOf, headingOf, hostOf, idsOf, plain, visit } from '#tests/visits.ts';
 
@@ -386,6 +389,8 @@ describe('a kept form', () => {
     const elsewhere = await browser.submit(`${origin()}/trailblazer/other.htm`, page, {}, { follow: false, headers });
     expect(elsewhere.status).toBe(410);
     expect(posted().posts).toEqual([]);
+    expect((await press(browser, page)).status).toBe(200);
+    expect(posted().body).toBe('message=secret-words');
   });
 
   test('waits when the session has ended again before the button is pressed', async () => {
@@ -428,6 +433,118 @@ describe('a kept form', () => {
     const { browser } = await visit(app, 'WENDY166');
     const answer = await browser.get(`${origin()}/.portal/form${query}`);
     expect([answer.status, headingOf(answer.body)]).toEqual([410, 'This form is not here any more']);
+  });
+});
+
+describe('a kept form that cannot be sent', () => {
+  let legacy: Server;
+  let port: number;
+  let opensAgain: number;
+  let arrived: string[];
+
+  /** Trailblazer on a server of our own, which is there when a test says so. */
+  async function startAway(env: Record<string, string>, minutesClosed = 0): Promise<void> {
+    port = await freePort();
+    arrived = [];
+    legacy = createServer(async (asked, response) => {
+      if (asked.method === 'GET') return;
+      let body = '';
+      for await (const chunk of asked) body += chunk;
+      arrived.push(`${asked.url} ${body}`);
+      response.end('thank you');
+    });
+    app = await startApp({
+      env,
+      change: deps => {
+        opensAgain = deps.now() + minutesClosed * MINUTE;
+        const moved = withUpstreams(deps, ({ service }) => (service === 'trailblazer' ? `http://127.0.0.1:${port}` : null));
+        const maintenance = minutesClosed > 0 ? { words: 'We move to a new server', until: opensAgain } : null;
+        const services = moved.catalogue.services.map(one => (one.id === 'trailblazer' ? { ...one, maintenance } : one));
+        return { ...moved, catalogue: { ...moved.catalogue, services } };
+      },
+    });
+  }
+  const comes = () => new Promise<void>(resolve => legacy.listen(port, '127.0.0.1', resolve));
+  afterEach(async () => {
+    await app.close();
+    legacy.closeAllConnections();
+    await new Promise(resolve => legacy.close(resolve));
+  });
+
+  const sentForms = async () =>
+    (await app.store.db.selectFrom('events').select('kind').where('kind', '=', 'kept-form-sent').execute()).length;
+  const expectItWaits = async (answer: Answer, status: number, title: string) => {
+    expect([answer.status, headingOf(answer.body)]).toEqual([status, title]);
+    expect([(await keptForms()).length, await sentForms()]).toEqual([1, 0]);
+  };
+  const expectItGoes = async (browser: Browser, page: Answer) => {
+    expect((await press(browser, page)).body).toBe('thank you');
+    expect(arrived).toEqual([`${FORM} message=secret-words`]);
+    await expect.poll(sentForms).toBe(1);
+    expect(await keptForms()).toEqual([]);
+    expect((await press(browser, page)).status).toBe(410);
+  };
+  const away = async () => {
+    const { browser } = await visit(app, 'WENDY166');
+    app.clock.now += 61 * MINUTE;
+    return browser;
+  };
+
+  test('because nobody can reach its server waits, before and after the server is known to be dead', async () => {
+    await startAway({});
+    const browser = await away();
+    const page = await askedToSend(browser);
+    const before = (await keptForms())[0]!;
+    for (let count = 0; count < 7; count += 1)
+      await expectItWaits(await press(browser, page), 502, 'This service is not working at the moment');
+    expect(app.log()).toContain('not asked');
+    expect((await keptForms())[0]).toEqual({ ...before, sealed: expect.any(String) });
+    await comes();
+    // Every five seconds one request may find out whether it is back.
+    await expect.poll(async () => (await press(browser, page)).status, { timeout: 30_000, interval: 500 }).toBe(200);
+    expect(arrived).toEqual([`${FORM} message=secret-words`]);
+  });
+
+  test('because its service is closed waits for as long as any', async () => {
+    await startAway({}, 61 + 10);
+    await comes();
+    const browser = await away();
+    const page = await askedToSend(browser);
+    await expectItWaits(await press(browser, page), 503, 'This service is closed for maintenance');
+    app.clock.now = opensAgain;
+    await expectItGoes(browser, page);
+  });
+
+  test('because too many wait already waits too, and so does one whose person left the line', async () => {
+    await startAway({ UPSTREAM_CONNECTIONS: '1' });
+    await comes();
+    const browser = await away();
+    const page = await askedToSend(browser);
+    const { queue } = app.app.present().parts.upstreams.of(`http://127.0.0.1:${port}`);
+    const leaving = new AbortController();
+    const ask = (path: string, options: object = {}, { signal } = leaving) =>
+      request(`http://127.0.0.1:${app.port}${path}`, {
+        ...{ signal, ...options },
+        headers: { host: hostOf(app, 'www3'), cookie: cookiesOf(browser, 'www3'), origin: origin(), referer: page.url },
+      }).catch(() => null);
+    const crowd = Array.from({ length: 10 }, () => ask('/trailblazer/never'));
+    await expect.poll(() => queue.sizes()).toEqual({ inside: 1, waiting: 9 });
+    const last = new AbortController();
+    crowd.push(ask('/trailblazer/never', {}, last));
+    await expect.poll(() => queue.sizes()).toEqual({ inside: 1, waiting: 10 });
+    await expectItWaits(await press(browser, page), 503, 'This service is very busy');
+
+    last.abort();
+    await expect.poll(() => queue.sizes().waiting).toBe(9);
+    const csrf = /name="_csrf" value="([^"]+)"/.exec(mainOf(page))?.[1] ?? '';
+    crowd.push(ask(FORM, { method: 'POST', body: new URLSearchParams({ _csrf: csrf }).toString() }));
+    await expect.poll(() => queue.sizes().waiting).toBe(10);
+    expect(await keptForms()).toEqual([]);
+    leaving.abort();
+    await Promise.all(crowd);
+    await expect.poll(async () => (await keptForms()).length).toBe(1);
+    await expect.poll(() => queue.sizes()).toEqual({ inside: 0, waiting: 0 });
+    await expectItGoes(browser, page);
   });
 });
 

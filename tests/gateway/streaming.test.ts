@@ -28,6 +28,8 @@ beforeAll(async () => {
     });
     if (path.endsWith('/hint')) socket.write(HINT + WELL);
     if (path.endsWith('/processing')) socket.write(`HTTP/1.1 102 Processing\r\n\r\n${WELL}`);
+    if (path.endsWith('/one-event'))
+      socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\nb\r\ndata: one\n\n\r\n');
     if (path.endsWith('/big')) socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${BIG.length}\r\n\r\n`, () => socket.write(BIG));
   });
 });
@@ -36,12 +38,12 @@ afterEach(() => {
 });
 afterAll(() => legacy.close());
 
-async function start(bodySeconds: number): Promise<void> {
+async function start(bodySeconds: number, env: Record<string, string> = {}): Promise<void> {
   const change = (deps: AppDeps): AppDeps => ({
     ...withUpstreams(deps, ({ service }) => (service === 'hias' ? legacy.origin : null)),
     settings: { ...deps.settings, upstream: { ...deps.settings.upstream, bodySeconds } },
   });
-  app = await startApp({ change });
+  app = await startApp({ env, change });
   ({ host, cookie } = await visit(app, 'JHOWEL12'));
 }
 
@@ -157,5 +159,22 @@ describe('a browser that is silent for too long', () => {
     far.write(WELL);
     await expect.poll(heard).toMatch(/well$/);
     socket.destroy();
+  });
+});
+
+describe.each(['dispatch', 'http-proxy'])('with the engine %s', ENGINE => {
+  beforeAll(() => start(300, { ENGINE }));
+  afterAll(() => app.close());
+
+  test('a stream of events is judged until it ends, and not the next request on its connection', async () => {
+    const { live } = app.app.present().parts;
+    const one = begin(to('one-event', { headers: [['Connection', 'keep-alive']] }));
+    await expect.poll(one.heard, { timeout: 10_000 }).toContain('data: one');
+    expect(live.size()).toBe(1);
+    far.end('0\r\n\r\n');
+    await expect.poll(one.heard, { timeout: 10_000 }).toMatch(/\r\n0\r\n\r\n$/);
+    await expect.poll(live.size, { timeout: 10_000 }).toBe(0);
+    one.socket.write(requestBytes(to('hint', { headers: [['Connection', 'keep-alive']] })));
+    await expect.poll(one.heard, { timeout: 10_000 }).toMatch(/well$/);
   });
 });

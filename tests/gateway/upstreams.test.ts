@@ -192,7 +192,7 @@ describe('a legacy server that fails', () => {
     let now = 1_000_000;
     const upstreams = createUpstreams(new Map(), limits, { now: () => now });
     const { queue } = upstreams.of('http://127.0.0.1:1');
-    const givenUp: number[] = [];
+    const givenUp: unknown[] = [];
     for (let place = 0; place < 12; place++) {
       const began = now;
       const guest = {
@@ -201,7 +201,7 @@ describe('a legacy server that fails', () => {
         since: 0,
         standing: 'away' as const,
         begin: () => {},
-        giveUp: () => void givenUp.push(began),
+        giveUp: (why: string) => void givenUp.push(why === 'upstream-slow' ? began : why),
       };
       expect(queue.enter(guest)).toBe(true);
       now += 100;
