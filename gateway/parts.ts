@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { createPolicies } from '#policies/policies.ts';
 import { factsOf } from '#store/rules.ts';
 import { createViews } from '#views/render.ts';
@@ -9,7 +9,7 @@ import type { AppDeps, Lasting } from './deps.ts';
 import { createGuard, type Guard } from './guard.ts';
 import { createIdentities } from './identity.ts';
 import { createIdentityTokens } from './identity-token.ts';
-import { createLiveConnections } from './live.ts';
+import { type Asked, createLiveConnections } from './live.ts';
 import { createReturnAddresses } from './return-address.ts';
 import { serviceStates } from './service-states.ts';
 import { createSessions, type Sessions } from './sessions.ts';
@@ -47,13 +47,13 @@ export async function createParts(app: FastifyInstance, sites: Sites, deps: AppD
     upstreams: createUpstreams(catalogue.upstreams, settings.upstream, {
       onHealth: (upstream, well) => app.log.warn({ upstream }, well ? 'health check: well again' : 'health check: not well'),
     }),
-    live: createLiveConnections(request => stillAllowed(guard, sessions, request)),
+    live: createLiveConnections(asked => stillAllowed(guard, sessions, asked)),
   };
 }
 
 /** The question of a live connection's first request, asked again: the session as it is now, the rights as they are now. */
-async function stillAllowed(guard: Guard, sessions: Sessions, request: FastifyRequest): Promise<boolean> {
-  if (!request.site || !request.page) return false;
-  const session = await sessions.peek(request.headers.cookie, request.site.host);
-  return (await guard(request.site, request.page, session)).outcome === 'allow';
+async function stillAllowed(guard: Guard, sessions: Sessions, { headers, site, page }: Asked): Promise<boolean> {
+  if (!site || !page) return false;
+  const session = await sessions.peek(headers.cookie, site.host);
+  return (await guard(site, page, session)).outcome === 'allow';
 }

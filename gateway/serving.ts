@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger } from 'fastify';
 import type { Catalogue } from '#config/catalogue.ts';
 import { type Built, buildApp } from './app.ts';
 import { splitTarget } from './canonical-path.ts';
 import { createConnections } from './connections.ts';
 import { createCounts } from './counts.ts';
 import type { AppDeps, Lasting } from './deps.ts';
+import type { Asked } from './live.ts';
 import type { Parts } from './parts.ts';
 import { createHashing } from './sign-in/hashing.ts';
 
@@ -66,7 +67,7 @@ export async function startServing(deps: AppDeps, hashing = createHashing()): Pr
       const next = await build(catalogue);
       const old = present;
       present = next;
-      old.parts.live.moveTo(next.parts.live, request => findAgain(next.parts, request));
+      old.parts.live.moveTo(next.parts.live, asked => findAgain(next.parts, asked));
       next.parts.live.reviewSoon();
       retire(old).catch(error => next.app.log.error({ err: error }, 'a catalogue that is gone could not be put away'));
     },
@@ -87,14 +88,12 @@ export async function startServing(deps: AppDeps, hashing = createHashing()): Pr
 }
 
 /** An open connection goes on under another catalogue if its address still leads to the same legacy server. */
-function findAgain({ sites }: Parts, request: FastifyRequest): boolean {
-  const place = sites.place(request.headers.host);
-  if (place.kind !== 'site') return false;
-  const found = sites.find(place.site, splitTarget(request.url).path);
-  if (!('page' in found) || found.page.upstream !== request.page?.upstream) return false;
-  request.site = place.site;
-  request.page = found.page;
-  return true;
+function findAgain({ sites }: Parts, { headers, url, page }: Asked): Asked | null {
+  const place = sites.place(headers.host);
+  if (place.kind !== 'site') return null;
+  const found = sites.find(place.site, splitTarget(url).path);
+  if (!('page' in found) || found.page.upstream !== page?.upstream) return null;
+  return { headers, url, site: place.site, page: found.page };
 }
 
 const isForwarding = ({ upstreams }: Parts): boolean =>

@@ -54,8 +54,8 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'portal-reload-'));
   file = join(folder, 'services.yaml');
   legacy = await startRawServer((path, socket, head) => {
-    if (/^upgrade:/im.test(head)) socket.write(AGREED);
-    else if (path.endsWith('/slow')) held.push(socket);
+    if (path.endsWith('/slow')) held.push(socket);
+    else if (/^upgrade:/im.test(head)) socket.write(AGREED);
     else socket.write(WELL);
   });
   other = await startRawServer((_path, socket) => socket.write(OTHER));
@@ -125,6 +125,45 @@ test('an open connection goes on while its address leads where it led, and ends 
   await reloading.reload();
   await chat.closed;
   await expect.poll(() => app.app.present().parts.live.size()).toBe(0);
+});
+
+test.each([
+  ['agrees', AGREED, 101],
+  ['refuses', 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n', 403],
+  ['switches to something else', AGREED.replace('websocket', 'h2c'), 502],
+  ['breaks off', null, 502],
+])('a handshake that waits while the catalogue changes is answered when the legacy server %s', async (_what, bytes, status) => {
+  const { host, cookie } = await visit(app, 'JHOWEL12');
+  const chat = upgrade(app.port, { target: '/education/hias/slow', host, headers: [['Cookie', cookie]] });
+  await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+  write(withPage());
+  await reloading.reload();
+  if (bytes === null) held[0]!.destroy();
+  else held[0]!.write(bytes);
+  const { answer, socket } = await chat;
+  expect(answer.status).toBe(status);
+  socket.destroy();
+});
+
+test('a stream that begins after a change, for a request judged before it, is judged by the new catalogue', async () => {
+  const { host, cookie } = await visit(app, 'JHOWEL12');
+  const STREAM = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: one\n\n';
+  const listen = () => ask(app.port, { target: '/education/hias/slow', host, headers: [['Cookie', cookie]] });
+  const goesOn = listen();
+  await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+  write(withPage());
+  await reloading.reload();
+  held.shift()!.write(STREAM);
+  await expect.poll(() => app.app.present().parts.live.size(), { timeout: 10_000 }).toBe(1);
+  const ends = listen();
+  await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+  write(moved(other.origin));
+  await reloading.reload();
+  held.shift()!.write(STREAM);
+  // Neither would ever end by itself.
+  expect((await goesOn).status).toBe(200);
+  expect((await ends).status).toBe(200);
+  expect(app.app.present().parts.live.size()).toBe(0);
 });
 
 /** Fifty ways in which a file can be wrong; each says which. */
