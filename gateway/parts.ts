@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { type Catalogue, closureAt } from '#config/catalogue.ts';
 import { createPolicies } from '#policies/policies.ts';
 import { factsOf } from '#store/rules.ts';
 import { createViews } from '#views/render.ts';
@@ -47,13 +48,18 @@ export async function createParts(app: FastifyInstance, sites: Sites, deps: AppD
     upstreams: createUpstreams(catalogue.upstreams, settings.upstream, {
       onHealth: (upstream, well) => app.log.warn({ upstream }, well ? 'health check: well again' : 'health check: not well'),
     }),
-    live: createLiveConnections(asked => stillAllowed(guard, sessions, asked)),
+    live: createLiveConnections(asked => stillAllowed({ catalogue, guard, sessions, now }, asked)),
   };
 }
 
-/** The question of a live connection's first request, asked again: the session as it is now, the rights as they are now. */
-async function stillAllowed(guard: Guard, sessions: Sessions, { headers, site, page }: Asked): Promise<boolean> {
+/** The questions of a live connection's first request, asked again: the session, the rights and the service as they are now. */
+async function stillAllowed(
+  { catalogue, guard, sessions, now }: { catalogue: Catalogue; guard: Guard; sessions: Sessions; now: () => number },
+  { headers, site, page }: Asked,
+): Promise<boolean> {
   if (!site || !page) return false;
+  const service = catalogue.services.find(({ id }) => id === page.service);
+  if (service && closureAt(service, now())) return false;
   const session = await sessions.peek(headers.cookie, site.host);
   return (await guard(site, page, session)).outcome === 'allow';
 }
