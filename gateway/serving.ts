@@ -28,8 +28,6 @@ export type Serving = Lasting & {
   close(): Promise<void>;
 };
 
-// Longer than any question to the store takes: by then whoever came before the change is judged, and known to its upstream.
-const JUDGED_BY_NOW_MS = 15_000;
 const LOOK_EVERY_MS = 100;
 // Node takes one new connection at a time, between everything else. With its own 511 places to wait, a crowd makes others try again, and
 // their system does so after one second, three, seven. The system's own limit (net.core.somaxconn) holds as well.
@@ -50,9 +48,14 @@ export async function startServing(deps: AppDeps, hashing = createHashing()): Pr
 
   async function retire(old: Built): Promise<void> {
     past.add(old);
-    const since = performance.now();
-    while (past.has(old) && (performance.now() - since < JUDGED_BY_NOW_MS || isForwarding(old.parts)))
-      await new Promise(resolve => setTimeout(resolve, LOOK_EVERY_MS).unref());
+    const waitWhile = async (busy: () => boolean) => {
+      do await new Promise(resolve => setTimeout(resolve, LOOK_EVERY_MS).unref());
+      while (past.has(old) && busy());
+    };
+    await waitWhile(() => old.unanswered() > 0);
+    // What goes on now may do so for days, and needs its connection to the legacy server and nothing else.
+    old.endJudging();
+    await waitWhile(() => isForwarding(old.parts));
     if (past.delete(old)) await old.app.close();
   }
 

@@ -26,6 +26,7 @@ export type Sessions = {
   peek(cookieHeader: string | undefined, host: string): Promise<Session | null>;
   /** Drops what an activity entry makes doubtful: every session of the person it names, as each entry about a session does. */
   forget(entry: Pick<Entry, 'person'>): void;
+  forgetAll(): void;
 };
 
 const KEPT_SESSIONS = 20_000;
@@ -86,6 +87,7 @@ export function createSessions(store: Store, cookies: Cookies, limits: Limits, n
     forget({ person }) {
       if (person !== null) rows.dropOf(person);
     },
+    forgetAll: rows.dropAll,
   };
 }
 

@@ -4,6 +4,7 @@ import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { OperatorFault } from '#config/operator-fault.ts';
 import { followCatalogue, openCatalogue, type Reloading } from '#gateway/reload.ts';
 import { refuseVanished } from '#gateway/vanished.ts';
 import { startApp, type TestApp } from '#tests/app.ts';
@@ -27,16 +28,19 @@ let other: Awaited<ReturnType<typeof startRawServer>>;
 let app: TestApp;
 let reloading: Reloading;
 let held: Socket[] = [];
+let checks = 0;
+let refusal: Error | null = null;
 let text: string;
 let logged: { fields: Record<string, unknown>; message: string }[] = [];
 
 const services = readFileSync(new URL('../../config/services.yaml', import.meta.url), 'utf8');
 const write = (changed: string) => writeFileSync(file, changed);
-const follow = (everyMs = 3_600_000) =>
+const follow = (everyMs = 3_600_000, began = openCatalogue(file)) =>
   followCatalogue({
     file,
-    began: openCatalogue(file),
+    began,
     async take(catalogue) {
+      if (refusal) throw refusal;
       await refuseVanished(app.store.db, catalogue, file);
       await app.app.serve(catalogue);
     },
@@ -50,10 +54,13 @@ const follow = (everyMs = 3_600_000) =>
 
 beforeEach(async () => {
   held = [];
+  checks = 0;
+  refusal = null;
   logged = [];
   folder = mkdtempSync(join(tmpdir(), 'portal-reload-'));
   file = join(folder, 'services.yaml');
   legacy = await startRawServer((path, socket, head) => {
+    if (path === '/alive') checks += 1;
     if (path.endsWith('/slow')) held.push(socket);
     else if (/^upgrade:/im.test(head)) socket.write(AGREED);
     else socket.write(WELL);
@@ -166,6 +173,29 @@ test('a stream that begins after a change, for a request judged before it, is ju
   expect(app.app.present().parts.live.size()).toBe(0);
 });
 
+test('of a catalogue that is gone an answer without end keeps its connection and nothing else', async () => {
+  const { host, cookie } = await visit(app, 'JHOWEL12');
+  const rules = (health: string) => write(`${text}\nupstreams:\n  - origin: ${legacy.origin}\n    ${health}\n`);
+  rules(`health: { path: /alive, everySeconds: 1 }`);
+  await reloading.reload();
+  expect(faults()).toEqual([]);
+  const old = app.app.present();
+  await expect.poll(() => checks, { timeout: 10_000 }).toBeGreaterThan(0);
+  const stream = ask(app.port, { target: '/education/hias/slow', host, headers: [['Cookie', cookie]] });
+  await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+  held[0]!.write('HTTP/1.1 200 OK\r\n\r\nfor ever');
+  await expect.poll(() => old.unanswered(), { timeout: 10_000 }).toBe(0);
+  expect(old.parts.policies.sizes().remembered + old.parts.policies.sizes().enforcers).toBeGreaterThan(0);
+  write(text);
+  await reloading.reload();
+  await expect.poll(() => old.parts.policies.sizes(), { timeout: 10_000 }).toMatchObject({ enforcers: 0, weight: 0 });
+  const before = checks;
+  await new Promise(resolve => setTimeout(resolve, 3_000));
+  expect(checks).toBe(before);
+  held[0]!.end(' and ever');
+  expect((await stream).body).toContain('and ever');
+});
+
 /** Fifty ways in which a file can be wrong; each says which. */
 function mutations(): [string, string][] {
   const lines = text.split('\n');
@@ -248,6 +278,56 @@ test('a change of the file is noticed, once it has been left alone', async () =>
   write(withPage());
   await expect.poll(() => logged.length, { timeout: 10_000 }).toBeGreaterThan(0);
   expect(logged.map(({ message }) => message)).toEqual(['the service catalogue was read again and is served now']);
+});
+
+test('a change between the first reading and the first look is noticed', async () => {
+  await reloading.close();
+  const began = openCatalogue(file);
+  write(withPage());
+  reloading = follow(50, began);
+  await expect.poll(() => reloading.state().checksum, { timeout: 10_000 }).toBe(openCatalogue(file).checksum);
+});
+
+test('a change that somebody says is read once', async () => {
+  await reloading.close();
+  reloading = follow(50);
+  await new Promise(resolve => setTimeout(resolve, 200));
+  write(withPage());
+  await reloading.reload();
+  await new Promise(resolve => setTimeout(resolve, 500));
+  expect(logged).toHaveLength(1);
+});
+
+test('once closed, nothing is read again', async () => {
+  const before = reloading.state().checksum;
+  await reloading.close();
+  write(withPage());
+  await reloading.reload();
+  expect([logged, reloading.state().checksum]).toEqual([[], before]);
+});
+
+test('a fault that is one sentence is said', async () => {
+  refusal = new OperatorFault('Do this.');
+  await reloading.reload();
+  expect(faults()).toEqual(['Do this.']);
+});
+
+test('a catalogue that cannot be served leaves nothing behind', async () => {
+  const health = `health: { path: /alive, everySeconds: 1 }`;
+  write(`${text}\nupstreams:\n  - origin: ${legacy.origin}\n    ${health}\n`);
+  const { feed } = app.installation;
+  const onEntry = feed.onEntry;
+  feed.onEntry = () => {
+    throw new Error('no room');
+  };
+  await reloading.reload();
+  feed.onEntry = onEntry;
+  expect(logged.map(({ fields }) => String(fields.err))).toEqual(['Error: no room']);
+  await new Promise(resolve => setTimeout(resolve, 3_000));
+  expect(checks).toBe(0);
+  write(text);
+  await reloading.reload();
+  expect(reloading.state().well).toBe(true);
 });
 
 test('a request that is judged while the catalogue changes is answered', async () => {
