@@ -11,7 +11,7 @@ import { OperatorFault } from './operator-fault.ts';
 /** Everything that is wrong with a services.yaml, a line for each fault. */
 export class CatalogueFault extends OperatorFault {
   override name = 'CatalogueFault';
-  readonly faults: readonly string[];
+  override readonly faults: readonly string[];
   constructor(faults: readonly string[]) {
     super(`The service catalogue cannot be used:\n${faults.map(fault => `  ${fault}`).join('\n')}`);
     this.faults = faults;

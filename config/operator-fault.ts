@@ -4,4 +4,6 @@
  */
 export class OperatorFault extends Error {
   override name = 'OperatorFault';
+  /** Where there are several: each in a sentence of its own. */
+  readonly faults?: readonly string[];
 }

@@ -42,7 +42,7 @@ export type Settings = {
 /** Everything that is wrong with the settings, a line for each fault. */
 export class SettingsFault extends OperatorFault {
   override name = 'SettingsFault';
-  readonly faults: readonly string[];
+  override readonly faults: readonly string[];
   constructor(faults: readonly string[]) {
     super(`The settings cannot be used:\n${faults.map(fault => `  ${fault}`).join('\n')}`);
     this.faults = faults;

@@ -5,11 +5,12 @@ import { OperatorFault } from '#config/operator-fault.ts';
 import { createLineWriter } from './line-writer.ts';
 
 /**
- * A line of JSON about each request that was answered. A line handed to the logger would cost as much as all the rest of a request, so
+ * A line of JSON about each request that is over. A line handed to the logger would cost as much as all the rest of a request, so
  * these are put together by hand and written many at a time; no request ever waits for the disk.
  */
 export type AccessLog = {
-  note(request: FastifyRequest, reply: FastifyReply): void;
+  /** @param status 0 if nobody got an answer */
+  note(request: FastifyRequest, reply: FastifyReply, status: number): void;
   /** How many lines were given up because the disk, or whoever reads them, could not keep up. */
   lost(): number;
   /** Writes what is left, as far as somebody takes it. */
@@ -56,13 +57,13 @@ export function openAccessLog(file: string, now: () => number): AccessLog {
   }
 
   return {
-    note(request, reply) {
+    note(request, reply, status) {
       const bytes = bytesOf(request);
       if (waiting.length > MOST_WAITING) {
         lost += 1;
         return;
       }
-      waiting += lineOf(request, reply, now(), bytes);
+      waiting += lineOf(request, { status, bytes, ms: reply.elapsedTime }, now());
       if (waiting.length > FULL) void flush();
     },
     lost: () => lost,
@@ -77,7 +78,7 @@ export function openAccessLog(file: string, now: () => number): AccessLog {
 }
 
 /** Who asked for what, and what came of it. No names, and no query: it can hold a one-time link. */
-function lineOf(request: FastifyRequest, reply: FastifyReply, at: number, bytes: number): string {
+function lineOf(request: FastifyRequest, { status, bytes, ms }: { status: number; bytes: number; ms: number }, at: number): string {
   const query = request.url.indexOf('?');
   return `${JSON.stringify({
     time: new Date(at).toISOString(),
@@ -88,9 +89,9 @@ function lineOf(request: FastifyRequest, reply: FastifyReply, at: number, bytes:
     method: request.method,
     host: request.headers.host ?? null,
     path: query < 0 ? request.url : request.url.slice(0, query),
-    status: reply.raw.statusCode,
+    status,
     bytes,
-    ms: Math.round(reply.elapsedTime * 10) / 10,
+    ms: Math.round(ms * 10) / 10,
   })}\n`;
 }
 

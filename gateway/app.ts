@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { applyChange } from './changes.ts';
 import type { AppDeps, Lasting } from './deps.ts';
 import { createParts, type Parts } from './parts.ts';
@@ -10,7 +10,14 @@ import { buildSites } from './sites.ts';
 import { acceptHandshakes } from './upgrade.ts';
 
 /** What serves one catalogue: the app that answers, and what it works with. */
-export type Built = { app: FastifyInstance; parts: Parts };
+export type Built = {
+  app: FastifyInstance;
+  parts: Parts;
+  /** How many of its requests have no answer yet. */
+  unanswered(): number;
+  /** Ends what only judging needs: answers that have begun go on without it. */
+  endJudging(): void;
+};
 
 /** Builds all that a request can meet, in the order in which it meets it. It does not listen. */
 export async function buildApp(deps: AppDeps & Lasting): Promise<Built> {
@@ -19,11 +26,32 @@ export async function buildApp(deps: AppDeps & Lasting): Promise<Built> {
   demandRules(app);
   const parts = await createParts(app, sites, deps);
 
-  app.addHook('onResponse', (request, reply, next) => {
-    deps.counts.answered(request.site?.host ?? '', request.page, reply.raw.statusCode);
-    deps.accessLog?.note(request, reply);
-    next();
+  let stopHearing = () => {};
+  function endJudging(): void {
+    stopHearing();
+    parts.upstreams.endChecks();
+    parts.policies.changed('all');
+    parts.sessions.forgetAll();
+  }
+  app.addHook('onClose', async () => {
+    endJudging();
+    parts.live.close();
+    await parts.upstreams.close();
   });
+  try {
+    const unanswered = followRequests(app, deps);
+    await addSteps(app, parts);
+    stopHearing = deps.feed.onEntry(entry => applyChange(entry, parts));
+    await app.ready();
+    return { app, parts, unanswered, endJudging };
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+}
+
+/** What a request meets. */
+async function addSteps(app: FastifyInstance, parts: Parts): Promise<void> {
   // Whatever it is for: it is one request with one meaning, for a host we answer for, and came by https.
   addFirstChecks(app, parts);
   // For the portal's own host: who asks, whether a form is really theirs, and then sign-in, services or administration.
@@ -31,18 +59,21 @@ export async function buildApp(deps: AppDeps & Lasting): Promise<Built> {
   // For every other known host: which page it is, who asks, whether they may, and then the legacy server.
   await addSites(app, parts);
   acceptHandshakes(app);
+}
 
-  const stopHearing = deps.feed.onEntry(entry => applyChange(entry, parts));
-  app.addHook('preClose', async () => parts.live.close());
-  app.addHook('onClose', async () => {
-    stopHearing();
-    await parts.upstreams.close();
+/** Notes each request once, when it is over; returns how many have no answer yet. */
+function followRequests(app: FastifyInstance, { counts, accessLog }: Pick<AppDeps & Lasting, 'counts' | 'accessLog'>): () => number {
+  const underWay = new Set<FastifyReply>();
+  app.addHook('onRequest', (request, reply, next) => {
+    underWay.add(reply);
+    // Fastify's `onResponse` is told of whole answers only: of no WebSocket, and of nothing that was broken off.
+    reply.raw.once('close', () => {
+      underWay.delete(reply);
+      const status = reply.raw.headersSent ? reply.raw.statusCode : 0;
+      counts.answered(request.site?.host ?? '', request.page, status);
+      accessLog?.note(request, reply, status);
+    });
+    next();
   });
-  try {
-    await app.ready();
-  } catch (error) {
-    await app.close();
-    throw error;
-  }
-  return { app, parts };
+  return () => [...underWay].filter(({ raw }) => !raw.headersSent).length;
 }

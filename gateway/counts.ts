@@ -4,7 +4,10 @@ import type { Decision, Outcome, Reason } from '#policies/decision.ts';
 /** What one process has judged and answered since it began. Whole numbers in memory: a request pays for three additions, no more. */
 export type Counts = {
   judged(page: Page, decision: Decision): void;
-  /** @param host the site's; empty for the portal and for hosts that are not ours */
+  /**
+   * @param host the site's; empty for the portal and for hosts that are not ours
+   * @param status 0 if nobody got an answer
+   */
   answered(host: string, page: Page | null, status: number): void;
   rows(): readonly Row[];
 };

@@ -5,28 +5,29 @@ import type { FastifyRequest } from 'fastify';
 /** Answers that outlive the moment: WebSockets and event streams. Each is judged again until it ends. */
 export type LiveConnections = {
   /** @param answer the connection of a WebSocket, or the response that is an event stream */
-  add(request: FastifyRequest, answer: Live): void;
+  add(asked: Asked, answer: Live): void;
   /** Judges all of them again once what runs now has ended: an import makes hundreds of changes at once. Each second it happens anyway. */
   reviewSoon(): void;
   size(): number;
-  /** Leaves those that `goesOn` picks to another's judgement, and ends the others; so too whatever is added from now on. */
-  moveTo(other: LiveConnections, goesOn: (request: FastifyRequest) => boolean): void;
+  /** Leaves all to another's judgement, these and whatever is added later, as `findAgain` sees them there; ends those it does not find. */
+  moveTo(other: LiveConnections, findAgain: (asked: Asked) => Asked | null): void;
   /** Ends all of them, once what was said has been sent: nobody waits for an answer that has no end. */
   close(): void;
 };
+/** What is judged again: who asked, and for which page. The request itself keeps the page that it was let through to. */
+export type Asked = Pick<FastifyRequest, 'headers' | 'url' | 'site' | 'page'>;
 type Live = Duplex | ServerResponse;
 
 const LAST_WORDS_MS = 1_000;
 
 /** @param stillAllowed asks the guard the question of the request's beginning again; a failure to answer is a no. */
-export function createLiveConnections(stillAllowed: (request: FastifyRequest) => Promise<boolean>, everyMs = 1_000): LiveConnections {
-  const live = new Map<FastifyRequest, Live>();
-  // Once these were moved: where to, for whoever was judged before and comes to be long-lived only now.
-  let moved: ((request: FastifyRequest, answer: Live) => void) | null = null;
+export function createLiveConnections(stillAllowed: (asked: Asked) => Promise<boolean>, everyMs = 1_000): LiveConnections {
+  const live = new Map<Live, Asked>();
+  let moveOn: LiveConnections['add'] | null = null;
 
   const review = () => {
-    for (const [request, answer] of live) {
-      stillAllowed(request).then(
+    for (const [answer, asked] of live) {
+      stillAllowed(asked).then(
         allowed => {
           if (!allowed) answer.destroy();
         },
@@ -38,11 +39,11 @@ export function createLiveConnections(stillAllowed: (request: FastifyRequest) =>
   const timer = setInterval(review, everyMs).unref();
 
   return {
-    add(request, answer) {
+    add(asked, answer) {
       if (answer.destroyed) return;
-      if (moved) return moved(request, answer);
-      live.set(request, answer);
-      answer.once('close', () => live.delete(request));
+      if (moveOn) return moveOn(asked, answer);
+      live.set(answer, asked);
+      answer.once('close', () => live.delete(answer));
     },
     reviewSoon() {
       if (due) return;
@@ -53,14 +54,19 @@ export function createLiveConnections(stillAllowed: (request: FastifyRequest) =>
       });
     },
     size: () => live.size,
-    moveTo(other, goesOn) {
-      moved = (request, answer) => (goesOn(request) ? other.add(request, answer) : sayGoodbye(answer));
-      for (const [request, answer] of live) moved(request, answer);
+    moveTo(other, findAgain) {
+      clearInterval(timer);
+      moveOn = (asked, answer) => {
+        const there = findAgain(asked);
+        if (there) other.add(there, answer);
+        else sayGoodbye(answer);
+      };
+      for (const [answer, asked] of live) moveOn(asked, answer);
       live.clear();
     },
     close() {
       clearInterval(timer);
-      for (const answer of live.values()) sayGoodbye(answer);
+      for (const answer of live.keys()) sayGoodbye(answer);
     },
   };
 }

@@ -1,4 +1,5 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import { type Catalogue, closureAt } from '#config/catalogue.ts';
 import { createPolicies } from '#policies/policies.ts';
 import { factsOf } from '#store/rules.ts';
 import { createViews } from '#views/render.ts';
@@ -9,11 +10,11 @@ import type { AppDeps, Lasting } from './deps.ts';
 import { createGuard, type Guard } from './guard.ts';
 import { createIdentities } from './identity.ts';
 import { createIdentityTokens } from './identity-token.ts';
-import { createLiveConnections } from './live.ts';
+import { type Asked, createLiveConnections } from './live.ts';
 import { createReturnAddresses } from './return-address.ts';
 import { serviceStates } from './service-states.ts';
 import { createSessions, type Sessions } from './sessions.ts';
-import { pageAt, type Sites } from './sites.ts';
+import type { Sites } from './sites.ts';
 import { createUpstreams } from './upstreams.ts';
 
 export type Parts = Awaited<ReturnType<typeof createParts>>;
@@ -47,16 +48,18 @@ export async function createParts(app: FastifyInstance, sites: Sites, deps: AppD
     upstreams: createUpstreams(catalogue.upstreams, settings.upstream, {
       onHealth: (upstream, well) => app.log.warn({ upstream }, well ? 'health check: well again' : 'health check: not well'),
     }),
-    live: createLiveConnections(request => stillAllowed({ guard, sessions, sites }, request)),
+    live: createLiveConnections(asked => stillAllowed({ catalogue, guard, sessions, now }, asked)),
   };
 }
 
-type Judging = { guard: Guard; sessions: Sessions; sites: Sites };
-
-/** The question of a live connection's first request, asked again: the session as it is now, the page and the rights as they are now. */
-async function stillAllowed({ guard, sessions, sites }: Judging, request: FastifyRequest): Promise<boolean> {
-  const found = pageAt(sites, request);
-  if (!found) return false;
-  const session = await sessions.peek(request.headers.cookie, found.site.host);
-  return (await guard(found.site, found.page, session)).outcome === 'allow';
+/** The questions of a live connection's first request, asked again: the session, the rights and the service as they are now. */
+async function stillAllowed(
+  { catalogue, guard, sessions, now }: { catalogue: Catalogue; guard: Guard; sessions: Sessions; now: () => number },
+  { headers, site, page }: Asked,
+): Promise<boolean> {
+  if (!site || !page) return false;
+  const service = catalogue.services.find(({ id }) => id === page.service);
+  if (service && closureAt(service, now())) return false;
+  const session = await sessions.peek(headers.cookie, site.host);
+  return (await guard(site, page, session)).outcome === 'allow';
 }

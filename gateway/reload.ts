@@ -1,16 +1,20 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import type { Catalogue } from '#config/catalogue.ts';
 import { catalogueText, parseCatalogue } from '#config/catalogue-file.ts';
 import { OperatorFault } from '#config/operator-fault.ts';
 
-/** A catalogue with the checksum of the text it was made of: of two gateways with the same one, both serve the same. */
-export type ReadCatalogue = { catalogue: Catalogue; checksum: string };
+/**
+ * A catalogue with the checksum of the text it was made of: of two gateways with the same one, both serve the same. `look` is how the
+ * file looked before it was read, so that no change can fall between the two.
+ */
+export type ReadCatalogue = { catalogue: Catalogue; checksum: string; look: string };
 
 /** Reads and checks a services.yaml, and the certificates it names. Throws CatalogueFault. */
 export function openCatalogue(file: string): ReadCatalogue {
+  const look = lookOf(file);
   const text = catalogueText(file);
-  return { catalogue: parseCatalogue(text, file), checksum: createHash('sha256').update(text).digest('hex').slice(0, 16) };
+  return { catalogue: parseCatalogue(text, file), checksum: createHash('sha256').update(text).digest('hex').slice(0, 16), look };
 }
 
 export type Reloading = {
@@ -21,7 +25,7 @@ export type Reloading = {
 };
 
 /** For a catalogue that stands in no file, such as the demo's. */
-export function fixedCatalogue({ checksum }: ReadCatalogue, now: () => number): Reloading {
+export function fixedCatalogue({ checksum }: Omit<ReadCatalogue, 'look'>, now: () => number): Reloading {
   const state = { well: true, at: now(), checksum };
   return { reload: async () => {}, state: () => state, close: async () => {} };
 }
@@ -40,8 +44,14 @@ type ReloadingDeps = {
 export function followCatalogue({ file, began, take, now, log, everyMs = 1_000 }: ReloadingDeps): Reloading {
   let state = { well: true, at: now(), checksum: began.checksum };
   let running = Promise.resolve();
+  let closed = false;
+  // By its look alone: an editor or a deployment puts another file in its place, which a watch on the old one never hears of.
+  let taken = began.look;
+  let seen = began.look;
 
   async function read(): Promise<void> {
+    if (closed) return;
+    taken = lookOf(file);
     try {
       const { catalogue, checksum } = openCatalogue(file);
       await take(catalogue);
@@ -49,15 +59,7 @@ export function followCatalogue({ file, began, take, now, log, everyMs = 1_000 }
       log.info({ file, checksum }, 'the service catalogue was read again and is served now');
     } catch (error) {
       state = { ...state, well: false };
-      const why =
-        error instanceof OperatorFault
-          ? {
-              faults: error.message
-                .split('\n')
-                .slice(1)
-                .map(line => line.trim()),
-            }
-          : { err: error };
+      const why = error instanceof OperatorFault ? { faults: error.faults ?? [error.message] } : { err: error };
       log.error({ ...why, serving: state.checksum }, 'the service catalogue cannot be used; the one before goes on being served');
     }
   }
@@ -66,17 +68,13 @@ export function followCatalogue({ file, began, take, now, log, everyMs = 1_000 }
     return running;
   };
 
-  // By its look alone: an editor or a deployment puts another file in its place, which a watch on the old one never hears of.
-  let seen = '';
-  let taken: string | null = null;
   const look = async () => {
-    const now = await lookOf(file);
-    taken ??= now;
+    // A reading that waits for its turn takes the change that is seen here.
+    await running;
+    const now = lookOf(file);
     const still = now === seen;
     seen = now;
-    if (!still || now === taken) return;
-    taken = now;
-    await reload();
+    if (still && now !== taken) await reload();
   };
   let looking = look();
   const timer = setInterval(() => {
@@ -87,6 +85,7 @@ export function followCatalogue({ file, began, take, now, log, everyMs = 1_000 }
     reload,
     state: () => state,
     async close() {
+      closed = true;
       clearInterval(timer);
       await looking;
       await running;
@@ -95,9 +94,9 @@ export function followCatalogue({ file, began, take, now, log, everyMs = 1_000 }
 }
 
 /** What of a file changes with every change; a text of its own when there is none. */
-async function lookOf(file: string): Promise<string> {
+function lookOf(file: string): string {
   try {
-    const { ino, size, mtimeMs } = await stat(file);
+    const { ino, size, mtimeMs } = statSync(file);
     return `${ino} ${size} ${mtimeMs}`;
   } catch {
     return 'none';

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger } from 'fastify';
 import type { Catalogue } from '#config/catalogue.ts';
 import { type Built, buildApp } from './app.ts';
 import { createConnections } from './connections.ts';
 import { createCounts } from './counts.ts';
 import type { AppDeps, Lasting } from './deps.ts';
+import type { Asked } from './live.ts';
 import type { Parts } from './parts.ts';
 import { createHashing } from './sign-in/hashing.ts';
 import { pageAt } from './sites.ts';
@@ -27,8 +28,6 @@ export type Serving = Lasting & {
   close(): Promise<void>;
 };
 
-// Longer than any question to the store takes: by then whoever came before the change is judged, and known to its upstream.
-const JUDGED_BY_NOW_MS = 15_000;
 const LOOK_EVERY_MS = 100;
 // Node takes one new connection at a time, between everything else. With its own 511 places to wait, a crowd makes others try again, and
 // their system does so after one second, three, seven. The system's own limit (net.core.somaxconn) holds as well.
@@ -49,9 +48,14 @@ export async function startServing(deps: AppDeps, hashing = createHashing()): Pr
 
   async function retire(old: Built): Promise<void> {
     past.add(old);
-    const since = performance.now();
-    while (past.has(old) && (performance.now() - since < JUDGED_BY_NOW_MS || isForwarding(old.parts)))
-      await new Promise(resolve => setTimeout(resolve, LOOK_EVERY_MS).unref());
+    const waitWhile = async (busy: () => boolean) => {
+      do await new Promise(resolve => setTimeout(resolve, LOOK_EVERY_MS).unref());
+      while (past.has(old) && busy());
+    };
+    await waitWhile(() => old.unanswered() > 0);
+    // What goes on now may do so for days, and needs its connection to the legacy server and nothing else.
+    old.endJudging();
+    await waitWhile(() => isForwarding(old.parts));
     if (past.delete(old)) await old.app.close();
   }
 
@@ -66,7 +70,7 @@ export async function startServing(deps: AppDeps, hashing = createHashing()): Pr
       const next = await build(catalogue);
       const old = present;
       present = next;
-      old.parts.live.moveTo(next.parts.live, request => findAgain(next.parts, request));
+      old.parts.live.moveTo(next.parts.live, asked => findAgain(next.parts, asked));
       next.parts.live.reviewSoon();
       retire(old).catch(error => next.app.log.error({ err: error }, 'a catalogue that is gone could not be put away'));
     },
@@ -86,11 +90,11 @@ export async function startServing(deps: AppDeps, hashing = createHashing()): Pr
   };
 }
 
-/**
- * An open connection goes on under another catalogue if its address still leads to the same legacy server. The page it was judged for
- * stays its own: its handshake may still be under way, by the rules of that page.
- */
-const findAgain = ({ sites }: Parts, request: FastifyRequest): boolean => pageAt(sites, request)?.page.upstream === request.page?.upstream;
+/** An open connection goes on under another catalogue if its address still leads to the same legacy server. */
+function findAgain({ sites }: Parts, { headers, url, page }: Asked): Asked | null {
+  const found = pageAt(sites, { headers, url });
+  return found?.page.upstream === page?.upstream && found ? { headers, url, ...found } : null;
+}
 
 const isForwarding = ({ upstreams }: Parts): boolean =>
   upstreams.all().some(({ pool, queue }) => pool.stats.size > 0 || queue.sizes().waiting > 0);

@@ -29,6 +29,7 @@ export type Sessions = {
    * of all who belong to an organisation that has a new name, or is no more.
    */
   forget(entry: Pick<Entry, 'kind' | 'person' | 'organisation'>): void;
+  forgetAll(): void;
 };
 
 const KEPT_SESSIONS = 20_000;
@@ -94,6 +95,7 @@ export function createSessions(store: Store, cookies: Cookies, limits: Limits, n
       if (person !== null) rows.dropOf(ofPerson(person));
       if (organisation !== null && changesOrganisation.has(kind)) rows.dropOf(ofOrganisation(organisation));
     },
+    forgetAll: rows.dropAll,
   };
 }
 

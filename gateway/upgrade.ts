@@ -132,6 +132,9 @@ function agree(answer: IncomingMessage, request: FastifyRequest, reply: FastifyR
   reply.hijack();
   const near = request.raw.socket;
   reply.raw.detachSocket(near);
+  // Said below, in our own words; but whoever asks the response what came of it, and when it was over, shall know.
+  reply.raw.writeHead(101);
+  near.once('close', () => reply.raw.emit('close'));
   const headers = ['Connection', 'Upgrade', 'Upgrade', 'websocket', ...responseHeaders(answer.rawHeaders, route.answerFacts(request))];
   let head = 'HTTP/1.1 101 Switching Protocols\r\n';
   for (let index = 0; index < headers.length; index += 2) head += `${headers[index]}: ${headers[index + 1]}\r\n`;

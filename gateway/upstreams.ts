@@ -30,11 +30,13 @@ export type Upstream = {
   answered(): void;
   /** It could not be reached, or said nothing in time. */
   failed(): void;
-  /** Ends its connections, and its health check if it has one. */
+  /** Ends its health check, if it has one: nobody new will ask for it. */
+  endCheck(): void;
+  /** Ends its connections as well. */
   close(): Promise<void>;
 };
 
-export type Upstreams = { of(origin: string): Upstream; all(): readonly Upstream[]; close(): Promise<void> };
+export type Upstreams = { of(origin: string): Upstream; all(): readonly Upstream[]; endChecks(): void; close(): Promise<void> };
 
 type Limits = Settings['upstream'];
 
@@ -65,6 +67,9 @@ export function createUpstreams(
       return made;
     },
     all: () => [...upstreams.values()],
+    endChecks() {
+      for (const upstream of upstreams.values()) upstream.endCheck();
+    },
     async close() {
       clearInterval(sweep);
       await Promise.all([...upstreams.values()].map(upstream => upstream.close()));
@@ -101,6 +106,7 @@ function createUpstream(
     well: condition.well,
     answered: condition.answered,
     failed: condition.failed,
+    endCheck: () => health?.stop(),
     async close() {
       health?.stop();
       await pool.destroy();

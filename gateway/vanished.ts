@@ -6,7 +6,7 @@ import type { Reader } from '#store/tables.ts';
 /** The catalogue leaves out a service that somebody has: a line for each. */
 export class VanishedFault extends OperatorFault {
   override name = 'VanishedFault';
-  readonly faults: readonly string[];
+  override readonly faults: readonly string[];
   constructor(faults: readonly string[]) {
     super(`The service catalogue cannot be used with these data:\n${faults.map(fault => `  ${fault}`).join('\n')}`);
     this.faults = faults;

@@ -1,10 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type AccessLog, openAccessLog } from '#gateway/access-log.ts';
 import { startApp, type TestApp } from '#tests/app.ts';
-import { ask } from '#tests/raw-http.ts';
+import { startServer, withUpstreams } from '#tests/legacy-wire.ts';
+import { ask, requestBytes, sendRaw, upgrade } from '#tests/raw-http.ts';
 import { hostOf, idsOf, visit } from '#tests/visits.ts';
 
 // Every test starts a gateway of its own.
@@ -22,9 +24,12 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const AGREED = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n';
+let upstream: string | null = null;
+
 async function start(file: string): Promise<void> {
   accessLog = openAccessLog(file, Date.now);
-  app = await startApp({ change: deps => ({ ...deps, accessLog }) });
+  app = await startApp({ change: deps => withUpstreams({ ...deps, accessLog }, () => upstream) });
 }
 
 const linesOf = (text: string) => text.split('\n').filter(line => line !== '');
@@ -56,6 +61,52 @@ test('the access log has a line for each answer: who, what and what came of it, 
     { ...common, ...figures, person: null, organisation: null, service: 'hias', path: '/education/hias/', status: 302 },
   ]);
   expect(lines.at(-3).bytes).toBe(page.text.length);
+});
+
+test('what does not end as an answer should has its line too, once it is over, and is counted', async () => {
+  let silent = () => {};
+  const legacy = await startServer(({ url = '' }, response) => {
+    if (url.endsWith('/silent')) return silent();
+    if (!/left|half/.test(url)) return void response.end('well');
+    response.writeHead(200, { 'content-length': '100000' }).write('the beginning');
+    if (url.endsWith('/half')) setTimeout(() => response.destroy(), 50);
+  });
+  legacy.server.on('upgrade', (_request, socket) =>
+    socket
+      .on('end', () => socket.end())
+      .resume()
+      .write(AGREED),
+  );
+  upstream = legacy.origin;
+  const file = join(folder, 'access.jsonl');
+  await start(file);
+  const { host, cookie } = await visit(app, 'JHOWEL12');
+  const get = (name: string) => ({ target: `/education/hias/${name}`, host, headers: [['Cookie', cookie]] as [string, string][] });
+  const answers = () => app.app.counts.rows().find(row => row.service === 'hias')?.classes ?? [0, 0, 0, 0, 0, 0];
+  const before = [...answers()];
+
+  const chat = await upgrade(app.port, get('chat'));
+  expect(chat.answer.status).toBe(101);
+  chat.socket.destroy();
+  await sendRaw(app.port, requestBytes(get('left')), text => text.includes('the beginning'));
+  await ask(app.port, get('half'));
+  const visitor = createConnection(app.port, '127.0.0.1', () => visitor.write(requestBytes(get('silent'))));
+  await new Promise<void>(resolve => {
+    silent = resolve;
+  });
+  visitor.destroy();
+  await expect.poll(() => answers().map((value, first) => value - before[first]!), { timeout: 10_000 }).toEqual([1, 1, 2, 0, 0, 0]);
+  await accessLog.close();
+  await legacy.close();
+  upstream = null;
+  const lines = linesOf(readFileSync(file, 'utf8')).map(line => JSON.parse(line));
+  const ours = lines.slice(-4).map(({ path, status, bytes }) => `${path} ${status} ${bytes > 0}`);
+  expect(ours.sort()).toEqual([
+    '/education/hias/chat 101 true',
+    '/education/hias/half 200 true',
+    '/education/hias/left 200 true',
+    '/education/hias/silent 0 false',
+  ]);
 });
 
 test('a disk that is full costs lines, which are counted, and nothing else', async () => {

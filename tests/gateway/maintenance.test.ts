@@ -93,6 +93,19 @@ test('a WebSocket, a form and a program meet the same', async () => {
   expect(wire.received()).toBe('');
 });
 
+test('what is open when a service closes ends, and what belongs to others goes on', async () => {
+  const closed = app.app.present().parts.catalogue;
+  await app.app.serve({ ...closed, services: closed.services.map(one => ({ ...one, maintenance: null })) });
+  const open = (target: string) => upgrade(app.port, { host, target, headers: [['Cookie', cookie]] });
+  const ends = await open('/efs/echo');
+  const goesOn = await open('/education/hias/moodle/echo');
+  expect([ends.answer.status, goesOn.answer.status]).toEqual([101, 101]);
+  await app.app.serve(closed);
+  await ends.closed;
+  expect([goesOn.socket.closed, app.app.present().parts.live.size()]).toEqual([false, 1]);
+  goesOn.socket.destroy();
+});
+
 test('whoever may not use it learns nothing of it', async () => {
   const { browser } = await visit(app, 'KEN144');
   const refused = await browser.get(at('/efs/'));

@@ -4,6 +4,7 @@ import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { OperatorFault } from '#config/operator-fault.ts';
 import { followCatalogue, openCatalogue, type Reloading } from '#gateway/reload.ts';
 import { refuseVanished } from '#gateway/vanished.ts';
 import { startApp, type TestApp } from '#tests/app.ts';
@@ -27,16 +28,19 @@ let other: Awaited<ReturnType<typeof startRawServer>>;
 let app: TestApp;
 let reloading: Reloading;
 let held: Socket[] = [];
+let checks = 0;
+let refusal: Error | null = null;
 let text: string;
 let logged: { fields: Record<string, unknown>; message: string }[] = [];
 
 const services = readFileSync(new URL('../../config/services.yaml', import.meta.url), 'utf8');
 const write = (changed: string) => writeFileSync(file, changed);
-const follow = (everyMs = 3_600_000) =>
+const follow = (everyMs = 3_600_000, began = openCatalogue(file)) =>
   followCatalogue({
     file,
-    began: openCatalogue(file),
+    began,
     async take(catalogue) {
+      if (refusal) throw refusal;
       await refuseVanished(app.store.db, catalogue, file, app.clock.now);
       await app.app.serve(catalogue);
     },
@@ -50,10 +54,13 @@ const follow = (everyMs = 3_600_000) =>
 
 beforeEach(async () => {
   held = [];
+  checks = 0;
+  refusal = null;
   logged = [];
   folder = mkdtempSync(join(tmpdir(), 'portal-reload-'));
   file = join(folder, 'services.yaml');
   legacy = await startRawServer((path, socket, head) => {
+    if (path === '/alive') checks += 1;
     if (path.endsWith('/slow')) held.push(socket);
     else if (/^upgrade:/im.test(head)) socket.write(AGREED);
     else socket.write(WELL);
@@ -79,11 +86,6 @@ afterEach(async () => {
 const faults = () => logged.flatMap(({ fields }) => (fields.faults as string[] | undefined) ?? []);
 /** The file with the pages of one service on another legacy server. */
 const moved = (to: string) => text.replace(/(education\/hias), match: prefix/, `$1, match: prefix, upstream: "${to}"`);
-/** The file with a page of that service given to one that James does not have, at the same legacy server. */
-const givenAway = () => {
-  const page = `      - { address: ${/https?:\/\/www3\S*\/education\/hias/.exec(text)![0]}/slow, match: exact }\n`;
-  return text.replace(/(- id: governors\n[\s\S]*?\n {4}pages:\n)/, `$1${page}`);
-};
 const withPage = () => text.replace(/^( +- \{ address: .*\/efs), match: prefix \}$/m, '$1, match: prefix }\n$1-new, match: exact }');
 
 test('what the file says is served from the next request on, and its checksum told', async () => {
@@ -133,49 +135,66 @@ test('an open connection goes on while its address leads where it led, and ends 
 });
 
 test.each([
-  [
-    'a handshake',
-    [
-      ['Connection', 'Upgrade'],
-      ['Upgrade', 'websocket'],
-    ],
-    AGREED,
-  ],
-  ['an event stream', [], 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n'],
-] as const)(
-  '%s that the legacy server takes up only after a change of the catalogue is judged by the new one',
-  async (_what, asking, taken) => {
-    const { host, cookie } = await visit(app, 'JHOWEL12');
-    const headers: [string, string][] = [
-      ['Cookie', cookie],
-      ['Sec-WebSocket-Version', '13'],
-      ...asking.map(([a, b]): [string, string] => [a, b]),
-    ];
-    for (const [change, ends] of [
-      [withPage(), false],
-      [givenAway(), true],
-    ] as const) {
-      held = [];
-      const socket = createConnection(app.port, '127.0.0.1', () =>
-        socket.write(requestBytes({ target: '/education/hias/slow', host, headers })),
-      );
-      await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
-      write(change);
-      await reloading.reload();
-      expect(faults()).toEqual([]);
-      const closed = once(socket, 'close');
-      const first = once(socket, 'data');
-      held[0]!.write(taken);
-      if (!ends) {
-        expect(String((await first)[0]).slice(0, 12)).toBe(taken.slice(0, 12));
-        expect(app.app.present().parts.live.size()).toBe(1);
-        socket.destroy();
-      }
-      await closed;
-      await expect.poll(() => app.app.present().parts.live.size(), { timeout: 10_000 }).toBe(0);
-    }
-  },
-);
+  ['agrees', AGREED, 101],
+  ['refuses', 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n', 403],
+  ['switches to something else', AGREED.replace('websocket', 'h2c'), 502],
+  ['breaks off', null, 502],
+])('a handshake that waits while the catalogue changes is answered when the legacy server %s', async (_what, bytes, status) => {
+  const { host, cookie } = await visit(app, 'JHOWEL12');
+  const chat = upgrade(app.port, { target: '/education/hias/slow', host, headers: [['Cookie', cookie]] });
+  await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+  write(withPage());
+  await reloading.reload();
+  if (bytes === null) held[0]!.destroy();
+  else held[0]!.write(bytes);
+  const { answer, socket } = await chat;
+  expect(answer.status).toBe(status);
+  socket.destroy();
+});
+
+test('a stream that begins after a change, for a request judged before it, is judged by the new catalogue', async () => {
+  const { host, cookie } = await visit(app, 'JHOWEL12');
+  const STREAM = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: one\n\n';
+  const listen = () => ask(app.port, { target: '/education/hias/slow', host, headers: [['Cookie', cookie]] });
+  const goesOn = listen();
+  await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+  write(withPage());
+  await reloading.reload();
+  held.shift()!.write(STREAM);
+  await expect.poll(() => app.app.present().parts.live.size(), { timeout: 10_000 }).toBe(1);
+  const ends = listen();
+  await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+  write(moved(other.origin));
+  await reloading.reload();
+  held.shift()!.write(STREAM);
+  // Neither would ever end by itself.
+  expect((await goesOn).status).toBe(200);
+  expect((await ends).status).toBe(200);
+  expect(app.app.present().parts.live.size()).toBe(0);
+});
+
+test('of a catalogue that is gone an answer without end keeps its connection and nothing else', async () => {
+  const { host, cookie } = await visit(app, 'JHOWEL12');
+  const rules = (health: string) => write(`${text}\nupstreams:\n  - origin: ${legacy.origin}\n    ${health}\n`);
+  rules(`health: { path: /alive, everySeconds: 1 }`);
+  await reloading.reload();
+  expect(faults()).toEqual([]);
+  const old = app.app.present();
+  await expect.poll(() => checks, { timeout: 10_000 }).toBeGreaterThan(0);
+  const stream = ask(app.port, { target: '/education/hias/slow', host, headers: [['Cookie', cookie]] });
+  await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+  held[0]!.write('HTTP/1.1 200 OK\r\n\r\nfor ever');
+  await expect.poll(() => old.unanswered(), { timeout: 10_000 }).toBe(0);
+  expect(old.parts.policies.sizes().remembered + old.parts.policies.sizes().enforcers).toBeGreaterThan(0);
+  write(text);
+  await reloading.reload();
+  await expect.poll(() => old.parts.policies.sizes(), { timeout: 10_000 }).toMatchObject({ enforcers: 0, weight: 0 });
+  const before = checks;
+  await new Promise(resolve => setTimeout(resolve, 3_000));
+  expect(checks).toBe(before);
+  held[0]!.end(' and ever');
+  expect((await stream).body).toContain('and ever');
+});
 
 /** Fifty ways in which a file can be wrong; each says which. */
 function mutations(): [string, string][] {
@@ -259,6 +278,56 @@ test('a change of the file is noticed, once it has been left alone', async () =>
   write(withPage());
   await expect.poll(() => logged.length, { timeout: 10_000 }).toBeGreaterThan(0);
   expect(logged.map(({ message }) => message)).toEqual(['the service catalogue was read again and is served now']);
+});
+
+test('a change between the first reading and the first look is noticed', async () => {
+  await reloading.close();
+  const began = openCatalogue(file);
+  write(withPage());
+  reloading = follow(50, began);
+  await expect.poll(() => reloading.state().checksum, { timeout: 10_000 }).toBe(openCatalogue(file).checksum);
+});
+
+test('a change that somebody says is read once', async () => {
+  await reloading.close();
+  reloading = follow(50);
+  await new Promise(resolve => setTimeout(resolve, 200));
+  write(withPage());
+  await reloading.reload();
+  await new Promise(resolve => setTimeout(resolve, 500));
+  expect(logged).toHaveLength(1);
+});
+
+test('once closed, nothing is read again', async () => {
+  const before = reloading.state().checksum;
+  await reloading.close();
+  write(withPage());
+  await reloading.reload();
+  expect([logged, reloading.state().checksum]).toEqual([[], before]);
+});
+
+test('a fault that is one sentence is said', async () => {
+  refusal = new OperatorFault('Do this.');
+  await reloading.reload();
+  expect(faults()).toEqual(['Do this.']);
+});
+
+test('a catalogue that cannot be served leaves nothing behind', async () => {
+  const health = `health: { path: /alive, everySeconds: 1 }`;
+  write(`${text}\nupstreams:\n  - origin: ${legacy.origin}\n    ${health}\n`);
+  const { feed } = app.installation;
+  const onEntry = feed.onEntry;
+  feed.onEntry = () => {
+    throw new Error('no room');
+  };
+  await reloading.reload();
+  feed.onEntry = onEntry;
+  expect(logged.map(({ fields }) => String(fields.err))).toEqual(['Error: no room']);
+  await new Promise(resolve => setTimeout(resolve, 3_000));
+  expect(checks).toBe(0);
+  write(text);
+  await reloading.reload();
+  expect(reloading.state().well).toBe(true);
 });
 
 test('a request that is judged while the catalogue changes is answered', async () => {
