@@ -94,8 +94,14 @@ export async function servicesInUse(db: Reader, now: number): Promise<ServiceInU
     .where('v0', '!=', administratorRole)
     .groupBy('service')
     .execute();
-  const given = rules.select([serviceIn('v1'), 'v0 as person']).where('ptype', '=', 'g').where('v1', '!=', administratorRole);
-  const blocked = rules.select([serviceIn('v2'), 'v0 as person']).where('ptype', '=', 'p').where('v4', '=', 'deny');
+  const given = rules
+    .select([serviceIn('v1'), 'v0 as person'])
+    .where('ptype', '=', 'g')
+    .where('v1', '!=', administratorRole);
+  const blocked = rules
+    .select([serviceIn('v2'), 'v0 as person'])
+    .where('ptype', '=', 'p')
+    .where('v4', '=', 'deny');
   // A union has each person once for a service, in however many organisations.
   const people = await db
     .selectFrom(given.union(blocked).as('concerned'))

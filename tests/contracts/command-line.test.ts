@@ -198,7 +198,8 @@ describe.each(['SQLite', 'PostgreSQL'])('the command line on %s', kind => {
     const text = readFileSync(place.env.CATALOGUE!, 'utf8');
     place.env.CATALOGUE = join(place.dir, 'services.yaml');
     writeFileSync(place.env.CATALOGUE, text.slice(0, text.indexOf('  - id: governors')));
-    const words = /services\.yaml: governors is gone, but 1 organisations and 0 people have it or are blocked from it; put it back, with "archived: true"/;
+    const words =
+      /services\.yaml: governors is gone, but 1 organisations and 0 people have it or are blocked from it; put it back, with "archived: true"/;
     expect(await run('check')).toMatchObject({ code: 1, err: expect.stringMatching(words) });
     expect(await runProgram(place.env, 'gateway/main.ts')).toMatchObject({ code: 1, err: expect.stringMatching(words) });
     writeFileSync(place.env.CATALOGUE, text.replace('  - id: governors', '  - archived: true\n    id: governors'));

@@ -114,29 +114,33 @@ async function saveAndKill(round: number, afterMs: number): Promise<string> {
   return answer.split('\r\n', 1)[0] ?? '';
 }
 
-test('a change, its activity and its message are all there or none, whenever the gateway is killed; an answered one is there', async () => {
-  const seen = { made: 0, lost: 0, answered: 0 };
-  // Half the rounds go through 0 to 40 ms evenly, the others look for the moment between too early and too late.
-  let seam = LONGEST_MS / 4;
-  let before = accessOfKen();
-  for (let round = 0; round < ROUNDS; round++) {
-    const evenly = round % 2 === 0;
-    const ticks = ticksOf(round);
-    const answer = await saveAndKill(round, evenly ? (round * LONGEST_MS) / (ROUNDS - 2) : seam);
-    await start();
-    const rows = rowsOf(ticks);
-    const made = rows.activity > 0;
-    const all = { rules: ticks.rules, version: before.version + 1, activity: 1, messages: 1 };
-    expect({ ...accessOfKen(), ...rows }).toEqual(made ? all : { ...before, activity: 0, messages: 0 });
-    if (answer !== '') expect([answer, made]).toEqual(['HTTP/1.1 303 See Other', true]);
-    if (!evenly) seam *= made ? 0.8 : 1.25;
-    before = accessOfKen();
-    seen[made ? 'made' : 'lost'] += 1;
-    if (answer !== '') seen.answered += 1;
-  }
-  console.log(`${ROUNDS} kills: ${seen.made} changes made, ${seen.answered} of them answered, ${seen.lost} not begun or undone`);
-  for (const [what, times] of Object.entries(seen)) expect([what, times > 0]).toEqual([what, true]);
-}, PATIENCE_MS);
+test(
+  'a change, its activity and its message are all there or none, whenever the gateway is killed; an answered one is there',
+  async () => {
+    const seen = { made: 0, lost: 0, answered: 0 };
+    // Half the rounds go through 0 to 40 ms evenly, the others look for the moment between too early and too late.
+    let seam = LONGEST_MS / 4;
+    let before = accessOfKen();
+    for (let round = 0; round < ROUNDS; round++) {
+      const evenly = round % 2 === 0;
+      const ticks = ticksOf(round);
+      const answer = await saveAndKill(round, evenly ? (round * LONGEST_MS) / (ROUNDS - 2) : seam);
+      await start();
+      const rows = rowsOf(ticks);
+      const made = rows.activity > 0;
+      const all = { rules: ticks.rules, version: before.version + 1, activity: 1, messages: 1 };
+      expect({ ...accessOfKen(), ...rows }).toEqual(made ? all : { ...before, activity: 0, messages: 0 });
+      if (answer !== '') expect([answer, made]).toEqual(['HTTP/1.1 303 See Other', true]);
+      if (!evenly) seam *= made ? 0.8 : 1.25;
+      before = accessOfKen();
+      seen[made ? 'made' : 'lost'] += 1;
+      if (answer !== '') seen.answered += 1;
+    }
+    console.log(`${ROUNDS} kills: ${seen.made} changes made, ${seen.answered} of them answered, ${seen.lost} not begun or undone`);
+    for (const [what, times] of Object.entries(seen)) expect([what, times > 0]).toEqual([what, true]);
+  },
+  PATIENCE_MS,
+);
 
 test('what is left is a whole database with an unbroken chain of activity', async () => {
   expect(ask('pragma integrity_check')).toEqual([{ integrity_check: 'ok' }]);
