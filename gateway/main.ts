@@ -10,6 +10,7 @@ import { startTimedWork } from '#store/jobs.ts';
 import { openAccessLog } from './access-log.ts';
 import { openInstallation } from './installation.ts';
 import { openOperations } from './observing.ts';
+import { NOTICE_MS } from './operations.ts';
 import { fixedCatalogue, followCatalogue, openCatalogue } from './reload.ts';
 import { startServing } from './serving.ts';
 import { createHashing } from './sign-in/hashing.ts';
@@ -79,7 +80,8 @@ async function start(settings: Settings): Promise<void> {
   const closing = [reloading, serving, worker, timedWork, installation, accessLog, demo, operations];
   const stop = stopWhenTold(settings, async err => {
     if (err) log.error({ err }, 'stopping after an unexpected failure');
-    operations.drain();
+    const noticed = operations.drain();
+    if (!err) await noticed;
     for (const one of closing) await one?.close();
   });
   if (file !== null) process.on('SIGHUP', () => void reloading.reload());
@@ -95,7 +97,7 @@ function stopWhenTold({ catalogue, drainSeconds }: Settings, end: (err?: Error) 
   let stopping = false;
   // A terminal that is closed ends the demo; whoever has a catalogue means by it: read it again.
   const skip: 'SIGHUP'[] = catalogue === null ? [] : ['SIGHUP'];
-  const grace = closeWithGrace({ delay: drainSeconds * 1000 + PUTTING_AWAY_MS, logger: false, skip }, async ({ err }) => {
+  const grace = closeWithGrace({ delay: NOTICE_MS + drainSeconds * 1000 + PUTTING_AWAY_MS, logger: false, skip }, async ({ err }) => {
     stopping = true;
     await end(err);
   });
@@ -134,7 +136,7 @@ function sentenceOf(error: unknown): string {
   if (error instanceof OperatorFault) return error.message;
   if (!(error instanceof Error)) return String(error);
   const { code, port } = error as NodeJS.ErrnoException & { port?: number };
-  const setting = String(port) === process.env.OPERATIONS_PORT?.trim() ? 'OPERATIONS_PORT' : 'PORT';
+  const setting = port === Number(process.env.OPERATIONS_PORT) + workerSlot(process.env) ? 'OPERATIONS_PORT' : 'PORT';
   if (code === 'EADDRINUSE') return `Port ${port} is already in use: stop the other program, or set ${setting} to another number.`;
   if (code === 'EACCES' && port !== undefined) return `This user may not listen on port ${port}: set ${setting} to a number above 1023.`;
   return error.stack ?? error.message;

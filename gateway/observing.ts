@@ -20,7 +20,7 @@ type Observed = {
 };
 
 const PATIENCE_MS = 2_000;
-const nobody: Operations = { listen: async () => {}, drain() {}, close: async () => {} };
+const nobody: Operations = { listen: async () => {}, drain: async () => {}, close: async () => {} };
 
 /** Opens the listener for whoever runs the gateway, if the settings ask for one; only then is what makes metrics loaded. */
 export async function openOperations(observed: Observed): Promise<Operations> {

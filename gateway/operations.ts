@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
 
 /** What a part of the gateway says of itself. */
 export type Health = { well: boolean; says: string };
@@ -13,10 +14,13 @@ export type OperationsDeps = {
 
 export type Operations = {
   listen(where: { port: number; host: string }): Promise<void>;
-  /** Whoever asks from now on hears that no new request should come here. */
-  drain(): void;
+  /** Whoever asks from now on hears that no new request should come here. Resolves when they have had time to ask, and can be believed to have. */
+  drain(): Promise<void>;
   close(): Promise<void>;
 };
+
+/** A balancer that asks every two seconds, and believes the second answer, sends people here for four more. */
+export const NOTICE_MS = 5_000;
 
 /** The listener for whoever runs the gateway: a server of its own, so that no request from outside can ever reach it. */
 export function createOperations({ parts, metrics }: OperationsDeps): Operations {
@@ -56,6 +60,8 @@ export function createOperations({ parts, metrics }: OperationsDeps): Operations
     },
     drain() {
       draining = true;
+      // The port that it gives time to is open, and keeps the process alive.
+      return wait(NOTICE_MS, undefined, { ref: false });
     },
     async close() {
       if (!server.listening) return;

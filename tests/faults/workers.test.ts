@@ -164,6 +164,15 @@ test('a port that somebody else has ends all of it, and is named once', async ()
   ]);
 });
 
+test('a port of a later worker that somebody else has is named with its own setting', async () => {
+  const taken = await freePort();
+  const other = createServer().listen(taken, '127.0.0.1');
+  const { code, err } = await run({ ...env, PORT: String(await freePort()), OPERATIONS_PORT: String(taken - 1) }, 'gateway/main.ts');
+  other.close();
+  expect(code).toBe(1);
+  expect(err).toContain(`Port ${taken} is already in use: stop the other program, or set OPERATIONS_PORT to another number.`);
+});
+
 test('without PostgreSQL it says so and does not start', async () => {
   const { code, err } = await run({ ...env, DATABASE_URL: '' }, 'gateway/main.ts');
   expect([code, err]).toEqual([1, expect.stringContaining('  WORKERS: several processes cannot share SQLite; set DATABASE_URL')]);

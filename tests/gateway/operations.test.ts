@@ -159,7 +159,7 @@ test('Redis that is away is told, and takes no gateway out of service: nothing i
 
 test('a gateway that is about to stop says so while it lives', async () => {
   const beside = await open();
-  beside.operations.drain();
+  void beside.operations.drain();
   expect(await readiness(beside.port)).toMatchObject({ status: 503, ready: false, stopping: true });
   expect((await get('/healthz', beside.port)).status).toBe(200);
   await beside.operations.close();
