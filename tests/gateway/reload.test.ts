@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
@@ -254,16 +255,32 @@ test('a service that somebody has cannot vanish, and can be archived', async () 
 });
 
 test('the certificates that the file names are read again with it', async () => {
-  const pem = (body: string) => writeFileSync(join(folder, 'ca.pem'), `-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----\n`);
+  const certify = () => {
+    const kind = [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=efs.internal',
+    ];
+    execFileSync('openssl', [...kind, '-keyout', 'ca.key', '-out', 'ca.pem'], { cwd: folder, stdio: 'pipe' });
+    return readFileSync(join(folder, 'ca.pem'), 'utf8');
+  };
   const secure = 'https://efs.internal';
-  pem('old');
+  const old = certify();
   write(`${moved(secure)}\nupstreams:\n  - origin: ${secure}\n    ca: ca.pem\n`);
   await reloading.reload();
   const ca = () => app.app.present().parts.catalogue.upstreams.get(secure)?.ca;
-  expect(ca()).toContain('old');
-  pem('new');
+  expect(ca()).toBe(old);
+  const renewed = certify();
   await reloading.reload();
-  expect(ca()).toContain('new');
+  expect(ca()).toBe(renewed);
 });
 
 test('a change of the file is noticed, once it has been left alone', async () => {
