@@ -20,6 +20,8 @@ export function postgresDialect(url: string, onError: (error: unknown) => void):
   });
   // Without a listener, an idle connection that the server closes would end the process.
   pool.on('error', onError);
+  // So would one that is lent out and closed between two statements; whoever has borrowed it hears of it with the next.
+  pool.on('connect', client => client.on('error', () => {}));
   const connect = async () => {
     refuseInsideTransaction();
     return pool.connect();
