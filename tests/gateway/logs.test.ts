@@ -58,7 +58,7 @@ test('the access log has a line for each answer: who, what and what came of it, 
   expect(lines.at(-3).bytes).toBe(page.text.length);
 });
 
-test('a disk that is full costs lines, which are counted, and nothing else', async () => {
+test('a disk that is full costs lines, which are counted, and nothing else [fault 15]', async () => {
   await start('/dev/full');
   const answers = await Promise.all(
     Array.from({ length: 10 }, () => ask(app.port, { target: '/sign-in?secret=word', host: hostOf(app, 'portal') })),
