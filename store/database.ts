@@ -1,4 +1,4 @@
-import { Kysely, PostgresAdapter, sql, type Transaction } from 'kysely';
+import { type Dialect, Kysely, PostgresAdapter, sql, type Transaction } from 'kysely';
 import { migrate } from './migrations.ts';
 import { asOpeningFault } from './opening-fault.ts';
 import { postgresDialect } from './postgres.ts';
@@ -21,6 +21,8 @@ export type Store = {
 
 // Any number will do, as long as every process of this product takes the same one.
 const changeLock = 7_345_190_226;
+// Changes wait for each other. If they waited on every connection there is, nobody could read: not even what has changed.
+const connections = { reading: 7, changing: 3 };
 
 /**
  * Opens the SQLite file or the PostgreSQL database and brings its tables up to date. Throws OpeningFault when it cannot be had.
@@ -29,7 +31,10 @@ const changeLock = 7_345_190_226;
  */
 export async function openStore(place: Place, { onChanged, onError = () => {} }: StoreOptions = {}): Promise<Store> {
   const kind = 'file' in place ? 'sqlite' : 'postgres';
-  const db = new Kysely<Tables>({ dialect: 'file' in place ? sqliteDialect(place.file) : postgresDialect(place.url, onError) });
+  const open = (dialect: Dialect) => new Kysely<Tables>({ dialect });
+  const postgres = (url: string, most: number) => open(postgresDialect(url, onError, most));
+  const db = 'file' in place ? open(sqliteDialect(place.file)) : postgres(place.url, connections.reading);
+  const changing = 'file' in place ? db : postgres(place.url, connections.changing);
   try {
     await migrate(db, kind);
   } catch (error) {
@@ -41,14 +46,17 @@ export async function openStore(place: Place, { onChanged, onError = () => {} }:
     kind,
     db,
     async change(work) {
-      const result = await db.transaction().execute(async tx => {
+      const result = await changing.transaction().execute(async tx => {
         if (kind === 'postgres') await lock(tx);
         return guardTransaction(() => work(tx));
       });
       await onChanged?.().catch(onError);
       return result;
     },
-    close: () => db.destroy(),
+    async close() {
+      await db.destroy();
+      if (changing !== db) await changing.destroy();
+    },
   };
 }
 
