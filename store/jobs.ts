@@ -1,21 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import type { Store } from './database.ts';
+import { endCodesOfTheFuture } from './security-codes.ts';
 import type { Reader } from './tables.ts';
 
-const hour = 3_600_000;
+const minute = 60_000;
+const hour = 60 * minute;
 const day = 24 * hour;
 const year = 365 * day;
 const leaseMs = 10 * 60_000;
 
 type TimedWork = { now: () => number; longestSessionMs: number; onError(error: unknown): void };
 
-/** Prunes once an hour, in one process of however many there are, and once at the start: a gateway may be restarted every night. */
+/**
+ * Prunes once an hour, in one process of however many there are, and once at the start: a gateway may be restarted every night.
+ * Looks every minute whether the clock was set back.
+ */
 export function startTimedWork({ db }: Pick<Store, 'db'>, { now, longestSessionMs, onError }: TimedWork): { close(): Promise<void> } {
   const holder = randomUUID();
   let running = Promise.resolve();
   const run = async () => {
     if (!(await takeJob(db, 'prune', holder, now(), leaseMs))) return;
     await prune(db, now(), longestSessionMs);
+    await endCodesOfTheFuture(db, now());
     await finishJob(db, 'prune', holder, now());
   };
   const begin = () => {
@@ -23,9 +29,13 @@ export function startTimedWork({ db }: Pick<Store, 'db'>, { now, longestSessionM
   };
   begin();
   const timer = setInterval(begin, hour).unref();
+  const look = setInterval(() => {
+    running = running.then(() => endCodesOfTheFuture(db, now())).catch(onError);
+  }, minute).unref();
   return {
     async close() {
       clearInterval(timer);
+      clearInterval(look);
       await running;
     },
   };
