@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { countBothSides, onServers } from './tests/both-sides/count.ts';
+import { printFaults } from './tests/faults/table.ts';
 
 const patient = { testTimeout: 120_000, hookTimeout: 120_000 };
 const gateway = { include: ['tests/gateway/*.test.ts'], testTimeout: 15_000, hookTimeout: 60_000, isolate: false };
@@ -11,7 +12,7 @@ const gateway = { include: ['tests/gateway/*.test.ts'], testTimeout: 15_000, hoo
 export default defineConfig({
   test: {
     maxWorkers: '100%',
-    reporters: ['default', countBothSides()],
+    reporters: ['default', countBothSides(), printFaults()],
     projects: [
       // Loading the code anew for each file would take longer than running them.
       { test: { name: 'fast', include: ['tests/*.test.ts'], testTimeout: 15_000, isolate: false } },

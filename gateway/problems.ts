@@ -61,6 +61,16 @@ export const problems = {
     lines: ['We do not let anybody in while we cannot be sure of their access.', 'Try again in a minute.'],
     retryAfterSeconds: 5,
   },
+  'data-unavailable': {
+    status: 503,
+    title: 'Sorry, the Services Portal cannot do this right now',
+    lines: [
+      'We cannot read or save anything at the moment.',
+      'Try again in a minute.',
+      'If you were changing something, check whether it was saved before you do it again.',
+    ],
+    retryAfterSeconds: 5,
+  },
   'upstream-unreachable': {
     status: 502,
     title: 'This service is not working at the moment',

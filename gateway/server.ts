@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import type { Catalogue } from '#config/catalogue.ts';
 import type { Settings } from '#config/settings.ts';
+import { isOutage } from '#store/outage.ts';
 import type { Answers } from './answers.ts';
 import { splitTarget } from './canonical-path.ts';
 import type { ProblemCode } from './problems.ts';
@@ -55,7 +56,7 @@ export function addFirstChecks(app: FastifyInstance, deps: { answers: Answers; s
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const status = error.statusCode ?? 500;
     if (status >= 500) request.log.error({ err: error }, 'unexpected failure');
-    return answers.problem(request, reply, codeOf(status));
+    return answers.problem(request, reply, isOutage(error) ? 'data-unavailable' : codeOf(status));
   });
 }
 

@@ -21,13 +21,15 @@ export type Store = {
 
 // Any number will do, as long as every process of this product takes the same one.
 const changeLock = 7_345_190_226;
+// Changes wait for each other. If they waited on every connection there is, nobody could read: not even what has changed.
+const connections = { reading: 7, changing: 3 };
 
-const connect = (place: Place, onError: (error: unknown) => void): Kysely<Tables> =>
-  new Kysely<Tables>({ dialect: 'file' in place ? sqliteDialect(place.file) : postgresDialect(place.url, onError) });
+const connect = (place: Place, onError: (error: unknown) => void, most: number): Kysely<Tables> =>
+  new Kysely<Tables>({ dialect: 'file' in place ? sqliteDialect(place.file) : postgresDialect(place.url, onError, most) });
 
 /** Runs reads on what is there, without bringing tables up to date. */
 export async function readAsItIs<T>(place: Place, work: (db: Reader) => Promise<T>): Promise<T> {
-  const db = connect(place, () => {});
+  const db = connect(place, () => {}, 1);
   try {
     return await work(db);
   } catch (error) {
@@ -44,7 +46,8 @@ export async function readAsItIs<T>(place: Place, work: (db: Reader) => Promise<
  */
 export async function openStore(place: Place, { onChanged, onError = () => {} }: StoreOptions = {}): Promise<Store> {
   const kind = 'file' in place ? 'sqlite' : 'postgres';
-  const db = connect(place, onError);
+  const db = connect(place, onError, connections.reading);
+  const changing = 'file' in place ? db : connect(place, onError, connections.changing);
   try {
     await migrate(db, kind);
   } catch (error) {
@@ -56,14 +59,17 @@ export async function openStore(place: Place, { onChanged, onError = () => {} }:
     kind,
     db,
     async change(work) {
-      const result = await db.transaction().execute(async tx => {
+      const result = await changing.transaction().execute(async tx => {
         if (kind === 'postgres') await lock(tx);
         return guardTransaction(() => work(tx));
       });
       await onChanged?.().catch(onError);
       return result;
     },
-    close: () => db.destroy(),
+    async close() {
+      await db.destroy();
+      if (changing !== db) await changing.destroy();
+    },
   };
 }
 

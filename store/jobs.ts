@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Store } from './database.ts';
+import { endCodesOfTheFuture } from './security-codes.ts';
 import type { Reader } from './tables.ts';
 
-const hour = 3_600_000;
+const minute = 60_000;
+const hour = 60 * minute;
 const day = 24 * hour;
 const year = 365 * day;
 const lookEveryMs = 10 * 60_000;
@@ -14,7 +16,10 @@ const pruning: Job = { name: 'prune', everyMs: hour, leaseMs: 10 * 60_000 };
 
 type TimedWork = { now: () => number; longestSessionMs: number; onError(error: unknown): void };
 
-/** Prunes once an hour, in one process of however many there are. It looks at the start too: a gateway may be restarted every night. */
+/**
+ * Prunes once an hour, in one process of however many there are, and looks whether it is time at the start too: a gateway may be restarted
+ * every night. Looks every minute whether the clock was set back.
+ */
 export function startTimedWork({ db }: Pick<Store, 'db'>, { now, longestSessionMs, onError }: TimedWork): { close(): Promise<void> } {
   const holder = randomUUID();
   let running = Promise.resolve();
@@ -22,6 +27,7 @@ export function startTimedWork({ db }: Pick<Store, 'db'>, { now, longestSessionM
     const began = now();
     if (!(await takeJob(db, pruning, holder, began))) return;
     await prune(db, began, longestSessionMs);
+    await endCodesOfTheFuture(db, began);
     await finishJob(db, pruning, holder, began);
   };
   const begin = () => {
@@ -29,9 +35,13 @@ export function startTimedWork({ db }: Pick<Store, 'db'>, { now, longestSessionM
   };
   begin();
   const timer = setInterval(begin, lookEveryMs).unref();
+  const look = setInterval(() => {
+    running = running.then(() => endCodesOfTheFuture(db, now())).catch(onError);
+  }, minute).unref();
   return {
     async close() {
       clearInterval(timer);
+      clearInterval(look);
       await running;
     },
   };

@@ -1,4 +1,5 @@
 import { OperatorFault } from '#config/operator-fault.ts';
+import { isUnreachable } from './outage.ts';
 
 /** The data cannot be opened, for a reason that lies outside this program. */
 export class OpeningFault extends OperatorFault {
@@ -31,8 +32,6 @@ const refusals = /^(?:28|3D|42501)/;
 function sentenceOfPostgres(error: unknown): string | null {
   const { code = '', message } = error as NodeJS.ErrnoException;
   if (refusals.test(code)) return `PostgreSQL refuses (${message}): check DATABASE_URL and what its user may do.`;
-  if (/^(?:ECONN|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ETIMEDOUT|EPIPE)/.test(code)) return unreachable(code);
-  return /timeout exceeded when trying to connect|^Connection terminated/.test(message) ? unreachable(message) : null;
+  if (!isUnreachable(error)) return null;
+  return `The database cannot be reached (${code || message}): check DATABASE_URL, and that the server runs.`;
 }
-
-const unreachable = (why: string) => `The database cannot be reached (${why}): check DATABASE_URL, and that the server runs.`;

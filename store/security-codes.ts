@@ -7,6 +7,8 @@ import { sameSecret } from './tokens.ts';
 const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
+// Clocks of several machines differ a little. A code that was made later than that from now is from before a clock was set back.
+const clocksDiffer = 5_000;
 
 export type CodeLimits = {
   /** How long a code can be used. */
@@ -70,6 +72,19 @@ export async function endCodes(tx: Change, person: number, now: number): Promise
   await unused(tx, person).set({ used_at: now }).execute();
 }
 
+/** Ends the codes of a time that is still to come: the clock was set back, and they would live until it has caught up, and then again. */
+export async function endCodesOfTheFuture(db: Reader, now: number): Promise<void> {
+  await db
+    .updateTable('security_codes')
+    .where('used_at', 'is', null)
+    .where('created_at', '>', now + clocksDiffer)
+    .set({ used_at: now })
+    .execute();
+}
+
+const isLive = ({ created_at, expires_at }: { created_at: number; expires_at: number }, now: number) =>
+  created_at <= now + clocksDiffer && now < expires_at;
+
 type SentFor = Pick<CodeWhere, 'person' | 'session' | 'purpose'>;
 
 /** The code a session was sent last for a purpose, while it is not used; it may have expired. */
@@ -96,7 +111,7 @@ export type PendingCode = { phone: string; createdAt: number; expiresAt: number 
 /** The code a session waits for, if one was sent and can still be entered. */
 export async function pendingCode(db: Reader, { now, ...sentFor }: SentFor & { now: number }): Promise<PendingCode | undefined> {
   const row = await lastCode(db, sentFor);
-  return row && row.expires_at > now ? { phone: row.phone, createdAt: row.created_at, expiresAt: row.expires_at } : undefined;
+  return row && isLive(row, now) ? { phone: row.phone, createdAt: row.created_at, expiresAt: row.expires_at } : undefined;
 }
 
 export type CodeResult = { outcome: 'right'; phone: string } | { outcome: 'wrong' | 'expired' | 'too-many' };
@@ -111,7 +126,7 @@ export async function takeCode(tx: Change, typed: CodeWhere & { code: string }):
   if ((await countAttempts(tx, 'code-try', key, now - limits.waitMinutes * minute)) >= limits.tries) return { outcome: 'too-many' };
   await addAttempt(tx, 'code-try', key, now);
   const row = await lastCode(tx, typed);
-  if (!row || row.expires_at <= now) return { outcome: 'expired' };
+  if (!row || !isLive(row, now)) return { outcome: 'expired' };
   if (!sameSecret(row.code_hash, hashCode(typed, code))) return { outcome: 'wrong' };
   await unused(tx, person).where('purpose', '=', purpose).set({ used_at: now }).execute();
   await clearAttempts(tx, 'code-try', key);

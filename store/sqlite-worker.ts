@@ -55,6 +55,8 @@ function bind(value: unknown): SQLInputValue {
 }
 
 function run({ id, sql, parameters }: SqliteQuestion): SqliteAnswer {
+  // After a full disk or an error of it, SQLite has taken everything back by itself: asked to, it would only hide why.
+  if (sql === 'rollback' && !database.isTransaction) return { id, rows: [] };
   const { statement, reads } = prepare(sql);
   const values = parameters.map(bind);
   if (reads) return { id, rows: statement.all(...values) };

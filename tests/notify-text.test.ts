@@ -62,7 +62,7 @@ test.each([
   [429, false],
   [500, false],
   [503, false],
-])('the answer %i is final: %s', async (status, final) => {
+])('the answer %i is final: %s [fault 11]', async (status, final) => {
   replies.push(status);
   const error: unknown = await transport()
     .send(text)
@@ -72,7 +72,7 @@ test.each([
   expect(recorded).toHaveLength(1);
 });
 
-test('after "too many" the same text goes through', async () => {
+test('after "too many" the same text goes through [fault 11]', async () => {
   replies.push(429, 201);
   const twilio = transport();
   await expect(twilio.send(text)).rejects.toThrow('429');

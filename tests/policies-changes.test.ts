@@ -138,7 +138,7 @@ test('a rule that ends while the rules are being read is not used past its end',
   expect(world.reads).toBeLessThanOrEqual(3);
 });
 
-test('no question sees half a set of rules while sets are swapped', async () => {
+test('no question sees half a set of rules while sets are swapped [fault 19]', async () => {
   // Person 42 has efs through a grant in one set and hias in the other, and a block moves with them; a mixture would show.
   const one = facts([...subscription, rule('g, u:42, r:efs, o:7'), rule('p, u:42, o:7, s:hias, use, deny')], people);
   const two = facts([...subscription, rule('g, u:42, r:hias, o:7'), rule('p, u:42, o:7, s:efs, use, deny')], people);

@@ -22,6 +22,8 @@ const debianPackages = [
   { name: 'apache2-bin', programs: ['apache2'] },
   { name: 'nginx-light', programs: ['nginx'] },
   { name: 'haproxy', programs: ['haproxy'] },
+  // Sets the clock of one program alone; a folder for each kind of machine.
+  { name: 'libfaketime', programs: ['x86_64', 'aarch64'].map(machine => `/usr/lib/${machine}-linux-gnu/faketime`) },
   // A legacy application's own way to check a signature; not programs, but folders that are found the same way.
   { name: 'python3-jwt', programs: ['/usr/lib/python3/dist-packages/jwt'] },
   { name: 'python3-cryptography', programs: ['/usr/lib/python3/dist-packages/cryptography'] },
@@ -113,10 +115,17 @@ export async function copyDatabase(url: string): Promise<string> {
   return copy.href;
 }
 
-export type Postgres = { port: number; freshDatabase(): Promise<string>; stop(): Promise<void> };
+export type Postgres = {
+  port: number;
+  freshDatabase(): Promise<string>;
+  /** Ends it in the middle of whatever it does, as a crash would, and starts it again with what it then has. */
+  crash(): Promise<void>;
+  resume(): Promise<void>;
+  stop(): Promise<void>;
+};
 
 /** A real PostgreSQL on a free port of 127.0.0.1, from npm; `freshDatabase` makes an empty one and returns its URL. */
-export async function startPostgres(): Promise<Postgres> {
+export async function startPostgres(...options: string[]): Promise<Postgres> {
   const dir = mkdtempSync(join(tmpdir(), 'portal-postgres-'));
   const as = asNobody(dir);
   const data = join(dir, 'data');
@@ -125,14 +134,15 @@ export async function startPostgres(): Promise<Postgres> {
   const initdb = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', ...icu, '--no-sync', '--no-instructions'];
   execFileSync(join(postgresPrograms, 'initdb'), initdb, { ...as, stdio: 'pipe', env: { PATH: process.env.PATH } });
   const port = await freePort();
-  // Gateways are killed in the tests, the database never is: it need not wait for the disk.
-  const child = startProgram(
-    join(postgresPrograms, 'postgres'),
-    ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', '', '-c', 'fsync=off'],
-    as,
-  );
   const url = (database: string) => `postgres://postgres@127.0.0.1:${port}/${database}`;
-  await waitUntil(() => askPostgres(url('postgres'), 'select 1'), child, 'PostgreSQL');
+  // Gateways and the database are killed in the tests, the machine never is: nothing need wait for the disk.
+  const args = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', '', '-c', 'fsync=off', ...options];
+  const start = async () => {
+    const started = startProgram(join(postgresPrograms, 'postgres'), args, as);
+    await waitUntil(() => askPostgres(url('postgres'), 'select 1'), started, 'PostgreSQL');
+    return started;
+  };
+  let child = await start();
   let databases = 0;
   return {
     port,
@@ -140,6 +150,10 @@ export async function startPostgres(): Promise<Postgres> {
       databases += 1;
       await askPostgres(url('postgres'), `create database portal_${databases}`);
       return url(`portal_${databases}`);
+    },
+    crash: () => stopProgram(child, 'SIGQUIT'),
+    async resume() {
+      if (child.exitCode !== null || child.signalCode !== null) child = await start();
     },
     async stop() {
       await stopProgram(child, 'SIGINT');

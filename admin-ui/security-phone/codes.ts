@@ -1,6 +1,6 @@
 import type { Change } from '#store/database.ts';
 import { enqueue } from '#store/outbox.ts';
-import { addCode, type CodeLimits } from '#store/security-codes.ts';
+import { addCode, type CodeLimits, pendingCode } from '#store/security-codes.ts';
 import type { CodePurpose, PersonRow } from '#store/tables.ts';
 import type { AdminDeps } from '../deps.ts';
 
@@ -15,8 +15,13 @@ export const limitsOf = ({ code, signIn }: Sender['settings']): CodeLimits => ({
 /** What a code is for: whoever has a security phone proves it, whoever has none registers one. */
 export const purposeFor = (person: PersonRow): CodePurpose => (person.security_phone === null ? 'register-phone' : 'administration');
 
+// Nobody has read the text by then: who asks again so soon has pressed twice, or their browser has.
+const AGAIN_MS = 2_000;
+
 /** Makes a code and queues the text message that carries it. The code stands nowhere else. */
 export async function sendCode(tx: Change, { settings, keys }: Sender, asked: CodeFor): Promise<Sent> {
+  const last = await pendingCode(tx, asked);
+  if (last && last.phone === asked.phone && asked.now - last.createdAt < AGAIN_MS) return { outcome: 'sent' };
   const made = await addCode(tx, { ...asked, key: keys.code, limits: limitsOf(settings) });
   if ('notBefore' in made) return { outcome: 'too-many', after: made.notBefore };
   await enqueue(tx, {

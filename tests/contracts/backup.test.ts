@@ -100,7 +100,7 @@ describe.each(kinds)('a backup of %s', from => {
     folder = join(place.dir, 'backup');
   });
 
-  test.each(kinds)('begins a new installation on %s as it was, with nothing under way', async to => {
+  test.each(kinds)('begins a new installation on %s as it was, with nothing under way [fault 27]', async to => {
     const gateway = lockDataDir(place.env.DATA_DIR!);
     expect(await run(place, 'backup', folder)).toMatchObject({ code: 0, err: '' });
     gateway.release();

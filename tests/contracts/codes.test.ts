@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { addAttempt, clearAttempts, countAttempts } from '#store/attempts.ts';
 import { addLink, cancelLinks, findLink, linkIsLive, takeLink } from '#store/links.ts';
-import { addCode, type CodeWhere, pendingCode, takeCode } from '#store/security-codes.ts';
+import { addCode, type CodeWhere, endCodesOfTheFuture, pendingCode, takeCode } from '#store/security-codes.ts';
 import { hashToken } from '#store/tokens.ts';
 import { addSchool, key, onEveryStore, signIn, start } from './stores.ts';
 
@@ -79,6 +79,20 @@ onEveryStore('the codes and links', house => {
     expect(await type({ ...where, purpose: 'register-phone' }, code)).toBe('expired');
     expect(await type({ ...where, now: now + 10 * minute }, code)).toBe('expired');
     expect(await type({ ...where, now: now + 10 * minute - 1 }, code)).toBe('right');
+  });
+
+  test('a code does not outlive a clock that is set back, neither then nor once the time has come again [fault 14]', async () => {
+    const { where } = await begin();
+    const code = await send(where);
+    const back = { ...where, now: now - hour };
+    expect(await type(back, code)).toBe('expired');
+    expect(await pendingCode(house.store.db, back)).toBeUndefined();
+    // The clocks of two machines are never quite the same.
+    expect(await pendingCode(house.store.db, { ...where, now: now - 1_000 })).toBeDefined();
+    await endCodesOfTheFuture(house.store.db, now - 1_000);
+    expect(await pendingCode(house.store.db, where)).toBeDefined();
+    await endCodesOfTheFuture(house.store.db, now - hour);
+    expect(await type(where, code)).toBe('expired');
   });
 
   test('sends are counted by the hour and by the day', async () => {

@@ -91,7 +91,7 @@ onEveryStore('the outbox', house => {
     expect(at - late).toBeGreaterThanOrEqual(3 * day);
   });
 
-  test('gives a text up when its code dies, and anything that was refused for good', async () => {
+  test('gives a text up when its code dies, and anything that was refused for good [fault 11]', async () => {
     const text = await put({ channel: 'text', secrets, expiresAt: now + 60_000 });
     const [message] = await claim(house.store.db, now, 1);
     expect(await markFailed(house.store.db, message!, now, 'no answer')).toBe('waiting');

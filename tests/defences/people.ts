@@ -78,7 +78,7 @@ export const signingIn: Defence[] = [
   {
     rows: [89],
     out: 'a code has an end',
-    edits: [edit('store/security-codes.ts', 'if (!row || row.expires_at <= now)', 'if (!row)')],
+    edits: [edit('store/security-codes.ts', 'if (!row || !isLive(row, now))', 'if (!row)')],
     tests: ['tests/gateway/admin-ui-security-phone.test.ts'],
   },
   {

@@ -87,7 +87,7 @@ async function neverAsked(): Promise<number> {
   return NEVER_ASKED.reduce((sum, kind) => sum + count[kind].left, 0);
 }
 
-test('ten thousand who mean harm, and one who does not', async () => {
+test('ten thousand who mean harm, and one who does not [fault 17]', async () => {
   const all = sizeOfCrowd();
   const counts = Object.fromEntries(Object.entries(SHARES).map(([kind, share]) => [kind, Math.round((all * share) / 100)]));
   // What this machine does to anybody while nobody means harm is not the crowd's doing.

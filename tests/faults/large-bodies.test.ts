@@ -31,7 +31,9 @@ beforeAll(async () => {
   const catalogue = join(place.dir, 'services.yaml');
   const text = readFileSync(join(root, productionCatalogue), 'utf8');
   writeFileSync(catalogue, text.replaceAll('http://www-origin.hants.gov.uk', legacy.origin));
-  gateway = await startGateway({ ...place.env, CATALOGUE: catalogue, PORT: String(port), LOG_LEVEL: 'warn' });
+  // Less memory than half of one of the bodies.
+  const little = { NODE_OPTIONS: '--max-old-space-size=128' };
+  gateway = await startGateway({ ...place.env, ...little, CATALOGUE: catalogue, PORT: String(port), LOG_LEVEL: 'warn' });
 });
 afterAll(async () => {
   await stopGateway(gateway);
@@ -88,7 +90,7 @@ async function growthDuring(work: () => Promise<void>): Promise<number> {
 test.each([
   ['with its length', { 'content-length': String(LENGTH) }],
   ['in chunks', { 'transfer-encoding': 'chunked' }],
-])('300 MB up, %s: every byte arrives, and the gateway keeps none of them', async (_how, headers) => {
+])('300 MB up, %s: every byte arrives, and the gateway keeps none of them [fault 22]', async (_how, headers) => {
   const sent = await hashOf(largeBody());
   const growth = await growthDuring(async () => {
     const answer = await ask('POST', '/upload', headers as Record<string, string>, largeBody());
@@ -98,12 +100,15 @@ test.each([
   expect(growth).toBeLessThan(MOST_GROWTH);
 });
 
-test.each([['with-length'], ['in-chunks']])('300 MB down, %s: every byte arrives, and the gateway keeps none of them #95', async path => {
-  const sent = await hashOf(largeBody());
-  const growth = await growthDuring(async () => {
-    const answer = await ask('GET', `/download-${path}`, {});
-    expect(answer.statusCode).toBe(200);
-    expect(await hashOf(answer)).toBe(sent);
-  });
-  expect(growth).toBeLessThan(MOST_GROWTH);
-});
+test.each([['with-length'], ['in-chunks']])(
+  '300 MB down, %s: every byte arrives, and the gateway keeps none of them [fault 22] #95',
+  async path => {
+    const sent = await hashOf(largeBody());
+    const growth = await growthDuring(async () => {
+      const answer = await ask('GET', `/download-${path}`, {});
+      expect(answer.statusCode).toBe(200);
+      expect(await hashOf(answer)).toBe(sent);
+    });
+    expect(growth).toBeLessThan(MOST_GROWTH);
+  },
+);

@@ -110,7 +110,7 @@ test('a code reaches the phone and is wiped', async () => {
   expect(await rows()).toMatchObject([{ status: 'sent', sealed: null }]);
 });
 
-test('a mail that is first put off arrives once, and both attempts carry the same Message-ID', async () => {
+test('a mail that is first put off arrives once, and both attempts carry the same Message-ID [fault 10]', async () => {
   const attempts: (string | undefined)[] = [];
   const server = await mailServer({
     message: ({ headers }) => (attempts.push(/^Message-ID: (.*)$/m.exec(headers)?.[1]) === 1 ? 451 : null),
@@ -126,7 +126,7 @@ test('a mail that is first put off arrives once, and both attempts carry the sam
   expect(attempts[0]).toMatch(/^<1\.\d+\.portal\.testshire\.example@testshire\.example>/);
 });
 
-test('while the mail server is down messages wait longer and longer, and leave when it is back', async () => {
+test('while the mail server is down messages wait longer and longer, and leave when it is back [fault 10]', async () => {
   const down = await startMailServer();
   await down.close();
   await queue(accessChanged);
@@ -147,7 +147,7 @@ test('while the mail server is down messages wait longer and longer, and leave w
   expect(await rows()).toMatchObject([{ status: 'sent', last_error: null }]);
 });
 
-test('a mail server that is down is not tried for every message, and does not hold up a code', async () => {
+test('a mail server that is down is not tried for every message, and does not hold up a code [fault 10]', async () => {
   const { sent, transport } = recorder();
   let tries = 0;
   const dead = { send: () => Promise.reject(new Error(`down ${++tries}`)), ...closing };
@@ -180,7 +180,7 @@ test.each(['wendy@school.example\r\nBcc: evil@x.example', 'wendy@school.example,
 test.each([
   ['the recipient', { recipient: () => 550 }],
   ['the message', { message: () => 554 }],
-])('a message is tried once and no more when the mail server refuses %s for good', async (_what, answer) => {
+])('a message is tried once and no more when the mail server refuses %s for good [fault 10]', async (_what, answer) => {
   const server = await mailServer(answer);
   await queue(passwordReset);
   const worker = work({ email: smtp(server.url) });
@@ -252,7 +252,7 @@ test('messages of a channel without a way out wait untried until there is one', 
   expect(sent).toHaveLength(2);
 });
 
-test('a code that has died is not sent, shown as failed, and wiped', async () => {
+test('a code that has died is not sent, shown as failed, and wiped [fault 11]', async () => {
   const { sent, transport } = recorder();
   await queue(securityCode);
   clock += 600 * second;
@@ -262,7 +262,7 @@ test('a code that has died is not sent, shown as failed, and wiped', async () =>
   expect(logged).toEqual([expect.stringMatching(/"template":"security-code".* a message was not sent before it expired$/)]);
 });
 
-test('a message whose worker died is sent by the next, with the same id', async () => {
+test('a message whose worker died is sent by the next, with the same id [fault 10]', async () => {
   const { sent, transport } = recorder();
   await queue(accessChanged);
   await claim(store.db, clock, 10);

@@ -143,7 +143,7 @@ async function expectWoken(at: Fleet, admin: Browser, ken: Person, heard: string
 }
 
 test(
-  `restarted empty ${RESTARTS} times under load: no counter begins again, no session ends, no right stays`,
+  `restarted empty ${RESTARTS} times under load: no counter begins again, no session ends, no right stays [fault 6]`,
   async () => {
     const { at, port } = await startWithoutRedis({ SIGN_IN_TRIES: String(RESTARTS), CODE_TRIES: String(RESTARTS) });
     redis = await startRedis(port);
@@ -174,7 +174,7 @@ test(
   long ? 1_800_000 : 300_000,
 );
 
-test('not there at the start, gone, or silent: nothing waits for it, and it is used again when it is back', async () => {
+test('not there at the start, gone, or silent: nothing waits for it, and it is used again when it is back [fault 3] [fault 4]', async () => {
   const { at, port } = await startWithoutRedis();
   const { admin, ken, james } = await setTheScene(at);
   const stopAsking = keepAsking(at, james);

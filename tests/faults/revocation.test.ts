@@ -109,7 +109,7 @@ test.each([
   { how: 'with Redis', hands: 1, pauseMs: 1, p99: long ? 50 : 5_000 },
   { how: 'without Redis', hands: staff.length, pauseMs: 20, p99: long ? 1_100 : 5_000 },
 ])(
-  'a right taken away is gone in all of four processes, $how',
+  'a right taken away is gone in all of four processes, $how [fault 19]',
   async ({ how, hands, pauseMs, ...promised }) => {
     const redisUrl = how === 'with Redis' ? { REDIS_URL: redis.url } : {};
     fleet = await startFleet(PROCESSES, { DATABASE_URL: await postgres.freshDatabase(), ...redisUrl });

@@ -82,7 +82,7 @@ async function slowSite(drainSeconds: number) {
 
 const WELL = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell';
 
-test('a hundred answers under way are given to the end, while nobody new comes in and the balancer is told', async () => {
+test('a hundred answers under way are given to the end, while nobody new comes in and the balancer is told [fault 21]', async () => {
   const site = await slowSite(60);
   const events = site.get('/events');
   await expect.poll(async () => (await site.ask('/metrics')).body, { timeout: 30_000 }).toContain('\nportal_live_connections 1\n');

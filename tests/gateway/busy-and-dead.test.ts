@@ -27,7 +27,7 @@ describe.each(['dispatch', 'http-proxy'])('with the engine %s', engine => {
   }, 30_000);
   afterAll(() => app.close());
 
-  test('after five failures, of pages or of WebSockets, nobody asks a dead server', async () => {
+  test('after five failures, of pages or of WebSockets, nobody asks a dead server [fault 12]', async () => {
     const request = { host, headers: [['Cookie', cookie]] as [string, string][] };
     // The visit was the first.
     for (let count = 0; count < 2; count++) expect((await ask(app.port, { ...request, target: '/efs/' })).status).toBe(502);

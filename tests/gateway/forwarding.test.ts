@@ -338,7 +338,7 @@ describe.each(['dispatch', 'http-proxy'])('with the engine %s', engine => {
         'Hampshire Inspectorate Advisory Service (HIAS)',
         'hias.enquiries@hants.gov.uk',
       ],
-    ])('%s: our page, with whom to ask and what to say', async (_what, target, status, heading, service, contact) => {
+    ])('%s: our page, with whom to ask and what to say [fault 12]', async (_what, target, status, heading, service, contact) => {
       const answer = await send({ target });
       expect([answer.status, headingOf(answer.body)]).toEqual([status, heading]);
       for (const words of [service, contact]) expect(plain(answer.body)).toContain(words);
@@ -347,7 +347,7 @@ describe.each(['dispatch', 'http-proxy'])('with the engine %s', engine => {
       expect(answer.header('cache-control')).toBe('no-store');
     });
 
-    test('half an answer is a broken connection, never a short whole one', async () => {
+    test('half an answer is a broken connection, never a short whole one [fault 12]', async () => {
       const length = await send({ target: '/education/hias/cut-length' });
       expect([length.status, length.header('content-length'), length.body]).toEqual([200, '1000', 'half']);
       const chunks = await send({ target: '/education/hias/cut-chunks' });
@@ -358,7 +358,7 @@ describe.each(['dispatch', 'http-proxy'])('with the engine %s', engine => {
       expect([open.status, open.header('transfer-encoding'), open.body]).toEqual([200, 'chunked', '4\r\nhalf\r\n']);
     });
 
-    test('nothing is asked for twice, whatever went wrong', async () => {
+    test('nothing is asked for twice, whatever went wrong [fault 12]', async () => {
       for (const [method, what] of [
         ['GET', 'unavailable'],
         ['GET', 'slam'],

@@ -51,7 +51,7 @@ async function useBusily(target: string): Promise<void> {
   }
 }
 
-test('a legacy server that hangs, with everybody who waits for it, slows no other', { timeout: 60_000 }, async () => {
+test('a legacy server that hangs, with everybody who waits for it, slows no other [fault 13]', { timeout: 60_000 }, async () => {
   frozen.kill('SIGSTOP');
   const settled: RawAnswer[] = [];
   const waiting = Array.from({ length: 60 }, () => get('/education/hias/').then(answer => void settled.push(answer)));

@@ -109,7 +109,7 @@ test('what does not end as an answer should has its line too, once it is over, a
   ]);
 });
 
-test('a disk that is full costs lines, which are counted, and nothing else', async () => {
+test('a disk that is full costs lines, which are counted, and nothing else [fault 15]', async () => {
   await start('/dev/full');
   const answers = await Promise.all(
     Array.from({ length: 10 }, () => ask(app.port, { target: '/sign-in?secret=word', host: hostOf(app, 'portal') })),

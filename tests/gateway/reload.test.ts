@@ -220,7 +220,7 @@ function mutations(): [string, string][] {
   ];
 }
 
-test('of fifty files that are wrong none is served, each is named with its line, and the old one goes on', async () => {
+test('of fifty files that are wrong none is served, each is named with its line, and the old one goes on [fault 16]', async () => {
   const { host, cookie } = await visit(app, 'JHOWEL12');
   const { checksum } = reloading.state();
   const catalogue = app.app.present().parts.catalogue;
@@ -254,7 +254,7 @@ test('a service that somebody has cannot vanish, and can be archived', async () 
   expect(reloading.state().well).toBe(true);
 });
 
-test('the certificates that the file names are read again with it', async () => {
+test('the certificates that the file names are read again with it [fault 20]', async () => {
   const certify = () => {
     const kind = [
       'req',

@@ -132,7 +132,7 @@ describe('a legacy server behind TLS', () => {
     ['carries another name', '/trailblazer/'],
     ['comes from an authority nobody named', '/hcc/eps/'],
     ['has expired', '/propertyintranet/'],
-  ])('is not asked when its certificate %s #30', async (_why, path) => {
+  ])('is not asked when its certificate %s [fault 20] #30', async (_why, path) => {
     const page = await get(path);
     expect([page.status, headingOf(page.body)]).toEqual([502, 'This service is not working at the moment']);
     expect(told).toEqual([]);
