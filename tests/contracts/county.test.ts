@@ -8,8 +8,8 @@ import { createPolicies } from '#policies/policies.ts';
 import { openStore, type Store } from '#store/database.ts';
 import { applyImport } from '#store/import-people.ts';
 import { factsOf, rulesAsOf } from '#store/rules.ts';
-import { type CountySize, giveRights, peopleRows, servicesOf } from '../bench/county.ts';
-import { compareWithCasbin, kinds } from '../bench/county-questions.ts';
+import { type CountySize, giveRights, peopleRows, servicesOf } from '../../bench/county.ts';
+import { compareWithCasbin, kinds } from '../../bench/county-questions.ts';
 
 // A hundredth of a county: what bench/scale.ts measures at full size must hold at any size.
 const size: CountySize = { organisations: 20, people: 1_200, grants: 5_000, services: 50 };
