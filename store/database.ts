@@ -22,7 +22,7 @@ export type Store = {
 // Any number will do, as long as every process of this product takes the same one.
 const changeLock = 7_345_190_226;
 // Changes wait for each other. If they waited on every connection there is, nobody could read: not even what has changed.
-const connections = { reading: 7, changing: 3 };
+export const connections = { reading: 7, changing: 3 };
 
 const connect = (place: Place, onError: (error: unknown) => void, most: number): Kysely<Tables> =>
   new Kysely<Tables>({ dialect: 'file' in place ? sqliteDialect(place.file) : postgresDialect(place.url, onError, most) });

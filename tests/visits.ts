@@ -1,5 +1,5 @@
 import { append } from '#store/activity.ts';
-import type { Change, Store } from '#store/database.ts';
+import { type Change, connections, type Store } from '#store/database.ts';
 import type { Answer, Browser, DemoPlace, TestApp } from './app.ts';
 
 const protectedPaths = { www3: '/efs/', www: '/educationandlearning/governors', intranet: '/ictinschools.htm' } as const;
@@ -63,14 +63,11 @@ export const errorOf = (answer: Answer): string =>
     .replace(/\s+/g, ' ')
     .trim();
 
-// As many as a process has to PostgreSQL; to SQLite it has one, and the others wait for that.
-const CONNECTIONS = 10;
-
-/** Keeps every connection to the database busy, so that whoever asks it anything waits, until `release`. */
+/** Keeps every connection for reading busy, so that whoever asks anything waits, until `release`. SQLite has one, and the others wait for that. */
 export async function holdStore({ db }: Store): Promise<{ release(): Promise<void> }> {
   const { promise: over, resolve } = Promise.withResolvers<void>();
   const { promise: held, resolve: begun } = Promise.withResolvers<void>();
-  const holders = Array.from({ length: CONNECTIONS }, () =>
+  const holders = Array.from({ length: connections.reading }, () =>
     db.transaction().execute(() => {
       begun();
       return over;
