@@ -63,17 +63,21 @@ async function addSteps(app: FastifyInstance, parts: Parts): Promise<void> {
 
 /** Notes each request once, when it is over; returns how many have no answer yet. */
 function followRequests(app: FastifyInstance, { counts, accessLog }: Pick<AppDeps & Lasting, 'counts' | 'accessLog'>): () => number {
-  const underWay = new Set<FastifyReply>();
+  // Places that are used again, not a set: what every request enters and leaves must not be made anew all the time (see queue.ts).
+  const underWay: (FastifyReply | null)[] = [];
+  const free: number[] = [];
   app.addHook('onRequest', (request, reply, next) => {
-    underWay.add(reply);
+    const place = free.pop() ?? underWay.length;
+    underWay[place] = reply;
     // Fastify's `onResponse` is told of whole answers only: of no WebSocket, and of nothing that was broken off.
     reply.raw.once('close', () => {
-      underWay.delete(reply);
+      underWay[place] = null;
+      free.push(place);
       const status = reply.raw.headersSent ? reply.raw.statusCode : 0;
       counts.answered(request.site?.host ?? '', request.page, status);
       accessLog?.note(request, reply, status);
     });
     next();
   });
-  return () => [...underWay].filter(({ raw }) => !raw.headersSent).length;
+  return () => underWay.filter(reply => reply !== null && !reply.raw.headersSent).length;
 }

@@ -64,6 +64,8 @@ ${load(['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'proxy', 'proxy_h
 KeepAlive On
 MaxKeepAliveRequests 0
 KeepAliveTimeout 120
+MaxSpareThreads 400
+MaxConnectionsPerChild 0
   ProxyPass / ${origin}/ keepalive=On
   <Location />
     ${gate(listen)}
