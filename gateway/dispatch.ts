@@ -5,7 +5,7 @@ import type { Dispatcher } from 'undici';
 import { isEventStream, requestHeaders, responseHeaders, valuesOf } from './headers.ts';
 import type { LiveConnections } from './live.ts';
 import { bytesPassed } from './passed-bytes.ts';
-import type { Guest, Vain } from './queue.ts';
+import { type Guest, type Vain, wordsOf } from './queue.ts';
 import { bodyOf, limitSilence } from './request-body.ts';
 import { type Route, readableReason } from './route.ts';
 import type { Upstream } from './upstreams.ts';
@@ -102,8 +102,7 @@ class Exchange implements Dispatcher.DispatchHandler, Guest {
 
   giveUp(why: Vain): void {
     this.over = true;
-    const words = why === 'upstream-slow' ? 'no connection became free in time' : 'in line for a server that is dead';
-    this.route.trouble(this.request, this.reply, why, words);
+    this.route.trouble(this.request, this.reply, why, wordsOf[why]);
   }
 
   onConnect(abort: (error?: Error) => void): void {

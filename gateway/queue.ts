@@ -28,6 +28,12 @@ export type Guest = {
 /** Why somebody waits in vain: nobody before them is served, or the server is dead. */
 export type Vain = 'upstream-slow' | 'upstream-unreachable';
 
+/** The same for the log. */
+export const wordsOf: Readonly<Record<Vain, string>> = {
+  'upstream-slow': 'no connection became free in time',
+  'upstream-unreachable': 'in line for a server that is dead',
+};
+
 const WAITING_PER_CONNECTION = 10;
 const SHARE = 0.8;
 // As many as a browser opens to one host, and some more.

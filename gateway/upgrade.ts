@@ -3,7 +3,7 @@ import { request as sendHttps } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { requestHeaders, responseHeaders } from './headers.ts';
-import type { Guest } from './queue.ts';
+import { type Guest, wordsOf } from './queue.ts';
 import { type Route, readableReason } from './route.ts';
 
 /**
@@ -67,6 +67,8 @@ export function tunnel(request: FastifyRequest, reply: FastifyReply, route: Rout
     standing: 'away',
     since: 0,
     begin() {
+      // Its turn is told a moment later than it comes, and whoever has gone meanwhile will not go again.
+      if (near.destroyed) return queue.leave(guest);
       try {
         handshake = shakeHands(request, reply, route, () => near.off('end', leave).off('close', leave));
         handshake.once('close', () => queue.leave(guest));
@@ -75,7 +77,7 @@ export function tunnel(request: FastifyRequest, reply: FastifyReply, route: Rout
         route.failed(request, reply, error as Error);
       }
     },
-    giveUp: () => route.trouble(request, reply, 'upstream-slow', 'no connection became free in time'),
+    giveUp: why => route.trouble(request, reply, why, wordsOf[why]),
   };
   near.once('end', leave).once('close', leave);
   if (!queue.enter(guest)) route.trouble(request, reply, 'upstream-busy', 'too many wait already');

@@ -60,11 +60,14 @@ test('whoever is in line when a server is found dead reads what those who come t
   await expect.poll(() => queue.sizes()).toEqual({ inside: 1, waiting: 0 });
   const inLine = ask(app.port, { ...request, target: '/education/hias/' });
   await expect.poll(() => queue.sizes()).toEqual({ inside: 1, waiting: 1 });
+  const chat = upgrade(app.port, { ...request, target: '/education/hias/echo' });
+  await expect.poll(() => queue.sizes()).toEqual({ inside: 1, waiting: 2 });
   // Whoever fails would need a connection too, and the only one is held: so the failures are told.
   for (let count = 0; count < 5; count++) failed();
   const newcomer = await ask(app.port, { ...request, target: '/education/hias/' });
   const page = await inLine;
   for (const { status, body } of [page, newcomer]) expect([status, plain(body)]).toEqual([502, expect.stringContaining('cannot reach')]);
+  expect((await chat).answer.status).toBe(502);
   expectFriendly(app, page, 'hias.enquiries@hants.gov.uk');
   held.destroy();
   await app.close();
