@@ -1,5 +1,6 @@
 import secureSession from '@fastify/secure-session';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { unpadded } from './headers.ts';
 
 /**
  * The gateway's cookies. Each is bound to one host, holds one random token sealed by `@fastify/secure-session`, and means nothing
@@ -92,14 +93,3 @@ function findCookie(header: string | undefined, name: string): string | null {
   }
   return found;
 }
-
-/** Without the spaces a header may have. `trim` takes U+00A0 too, behind which a neighbouring host can hide a `__Host-` name from browsers. */
-function unpadded(text: string): string {
-  let start = 0;
-  let end = text.length;
-  while (start < end && isBlank(text, start)) start += 1;
-  while (end > start && isBlank(text, end - 1)) end -= 1;
-  return text.slice(start, end);
-}
-
-const isBlank = (text: string, index: number) => text[index] === ' ' || text[index] === '\t';

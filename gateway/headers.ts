@@ -195,6 +195,19 @@ export function valuesOf(headers: readonly string[], name: string): string {
   return joined;
 }
 
+/**
+ * A part of a header without the spaces and tabs around it. `trim` takes U+00A0 too: in Latin-1 that is a letter, and a neighbouring host
+ * can hide a `__Host-` name from browsers behind it.
+ */
+export function unpadded(text: string, start = 0, end = text.length): string {
+  let [from, to] = [start, end];
+  while (from < to && isBlank(text, from)) from += 1;
+  while (to > from && isBlank(text, to - 1)) to -= 1;
+  return text.slice(from, to);
+}
+
+const isBlank = (text: string, index: number) => text[index] === ' ' || text[index] === '\t';
+
 /** Whether an answer goes on for as long as its page is open. Media types have no case (RFC 9110 §8.3.1), neither to a browser. */
 export const isEventStream = (contentType: string): boolean => /^text\/event-stream(?![^\s;,])/i.test(contentType);
 

@@ -1,10 +1,11 @@
+import { PassThrough } from 'node:stream';
 import httpProxy from '@fastify/http-proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
-import { Dispatcher } from 'undici';
+import { buildConnector, Dispatcher, Pool } from 'undici';
 import { isEventStream, requestHeaders, responseHeaders } from './headers.ts';
 import type { LiveConnections } from './live.ts';
-import { keptBodyOf } from './request-body.ts';
 import type { Route } from './route.ts';
+import type { PoolOptions } from './upstream-pool.ts';
 import type { Upstreams } from './upstreams.ts';
 
 /**
@@ -21,13 +22,15 @@ export async function addHttpProxy(
   sites.addHook('preParsing', (request, _reply, payload, next) => {
     // The plugin does not say when it begins to send.
     request.keptForm?.sent();
-    next(null, request.keptForm ? keptBodyOf(request.keptForm.body) : payload);
+    next(null, request.keptForm ? new PassThrough().end(request.keptForm.body) : payload);
   });
   // By its answer: the connection serves others once the stream is over.
   sites.addHook('onSend', (request, reply, payload, next) => {
     if (isEventStream(String(reply.getHeader('content-type') ?? ''))) live.add(request, reply.raw);
     next(null, payload);
   });
+  const dispatcher = byOrigin(upstreams);
+  sites.addHook('onClose', () => dispatcher.end());
   await sites.register(httpProxy, {
     upstream: '',
     httpMethods: methods as HTTPMethods[],
@@ -39,7 +42,7 @@ export async function addHttpProxy(
     internalRewriteLocationHeader: false,
     constraints: { place: 'site' },
     config: { rule: 'page' },
-    undici: byOrigin(upstreams),
+    undici: dispatcher,
     replyOptions: {
       getUpstream: request => route.upstreamOf(request as FastifyRequest).origin,
       // By default a GET answered 503 is sent again, ten times.
@@ -59,12 +62,40 @@ export async function addHttpProxy(
 }
 
 /** Not undici's own Agent: it closes pools that it believes nobody else uses. */
-function byOrigin(upstreams: Upstreams): Dispatcher {
+function byOrigin(upstreams: Upstreams): Dispatcher & { end(): Promise<void> } {
+  const pools = new Map<string, Pool>();
+  const poolOf = (origin: string) => {
+    const pool = pools.get(origin) ?? openPool(upstreams.of(origin).reached);
+    pools.set(origin, pool);
+    return pool;
+  };
   const dispatcher = new Dispatcher();
-  dispatcher.dispatch = (options, handler) => upstreams.of(String(options.origin)).pool.dispatch(options, handler);
+  dispatcher.dispatch = (options, handler) => poolOf(String(options.origin)).dispatch(options, handler);
   dispatcher.close = async () => {};
   dispatcher.destroy = async () => {};
-  return dispatcher;
+  return Object.assign(dispatcher, {
+    async end() {
+      await Promise.all([...pools.values()].map(pool => pool.destroy()));
+    },
+  });
+}
+
+function openPool({ origin, connections, connectMs, headersMs, bodyMs, tls: { servername, ...tls } }: PoolOptions): Pool {
+  const connect = buildConnector({ timeout: connectMs, ...tls });
+  return new Pool(origin, {
+    ...{ connections, headersTimeout: headersMs, bodyTimeout: bodyMs },
+    connect: (details, callback) =>
+      connect({ ...details, servername }, (...[error, socket]) => {
+        socket?.prependListener('error', sayOtherwise);
+        if (error) callback(error, null);
+        else callback(null, socket);
+      }),
+  });
+}
+
+/** Old servers end an answer with its connection. undici takes a reset for such an end, by its code, and half an answer for a whole. */
+function sayOtherwise(error: NodeJS.ErrnoException): void {
+  if (error.code === 'ECONNRESET') error.code = 'UND_ERR_SOCKET';
 }
 
 /** The plugin knows headers as an object of lists; the rules know them as they stand on the wire. */

@@ -72,7 +72,7 @@ function measureUpstreams(registry: Registry, { upstreams }: Sources): () => voi
   return () => {
     const all = upstreams();
     up(all.map(one => [one.well() ? 1 : 0, one.origin]));
-    inUse(all.map(one => [one.pool.stats.running, one.origin]));
+    inUse(all.map(one => [one.queue.sizes().inside, one.origin]));
     waiting(all.map(one => [one.queue.sizes().waiting, one.origin]));
   };
 }

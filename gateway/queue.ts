@@ -52,7 +52,7 @@ export function createQueue(connections: number, now: () => number): Queue {
       if (!inside.hasRoomFor(guest)) continue;
       step(guest);
       inside.add(guest);
-      // Not at once: this may be said from within undici's parser, which must not be asked for anything meanwhile.
+      // Not at once: this may be said while a connection reads the end of another answer.
       queueMicrotask(() => guest.begin());
       return;
     }

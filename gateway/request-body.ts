@@ -1,33 +1,76 @@
-import { PassThrough } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { bytesPassed } from './passed-bytes.ts';
 
-/**
- * The body of a request, for undici to send. Not the request itself: undici destroys what it cannot finish sending, and with the
- * request the browser's connection would go.
- */
-export function bodyOf(request: FastifyRequest, silenceMs: number): PassThrough | null {
-  if (request.keptForm) return keptBodyOf(request.keptForm.body);
+/** Where a body goes. */
+export type BodyTarget = {
+  /** False if it wants no more until `resume`. */
+  write(piece: Buffer): boolean;
+  /** @param last what the framing wants behind it */
+  end(last?: string): void;
+};
+
+/** The body of a request on its way to a legacy server. */
+export type RequestBody = {
+  /** Whether its length is not known beforehand. */
+  chunked: boolean;
+  sendTo(target: BodyTarget): void;
+  resume(): void;
+  /** Nobody reads it any more. */
+  drop(): void;
+};
+
+/** What the legacy server is sent as a body; null if there is none. */
+export function bodyOf(request: FastifyRequest, silenceMs: number): RequestBody | null {
+  if (request.keptForm) return keptBody(request.keptForm.body);
   const { raw, headers } = request;
   const length = headers['content-length'];
-  if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return null;
-  const body = new PassThrough();
-  const heardAll = limitSilence(request, silenceMs);
-  raw.once('end', heardAll);
-  // Whoever read it may have stopped listening when it fails, and that must not end the process.
-  body.on('error', () => {});
-  raw.on('data', (chunk: Buffer) => bytesPassed(chunk.length)).pipe(body);
-  // What nobody reads any more must still be taken off the connection, or the next request on it would wait behind it for ever.
-  body.once('close', () => {
-    heardAll();
-    raw.unpipe(body);
-    raw.resume();
-  });
-  return body;
+  const chunked = headers['transfer-encoding'] !== undefined;
+  if (!chunked && (length === undefined || length === '0')) return null;
+
+  let heardAll = () => {};
+  let take = (_piece: Buffer) => {};
+  let end = () => {};
+  return {
+    chunked,
+    sendTo(target) {
+      heardAll = limitSilence(request, silenceMs);
+      take = piece => {
+        bytesPassed(piece.length);
+        if (!(chunked ? writeChunk(target, piece) : target.write(piece))) raw.pause();
+      };
+      end = () => {
+        heardAll();
+        target.end(chunked ? '0\r\n\r\n' : undefined);
+      };
+      raw.on('data', take).once('end', end);
+    },
+    resume: () => void raw.resume(),
+    // What nobody reads any more must still be taken off the connection, or the next request on it would wait behind it for ever.
+    drop() {
+      heardAll();
+      raw.off('data', take).off('end', end).resume();
+    },
+  };
 }
 
 /** A form that was kept goes in the place of the one that was pressed. */
-export const keptBodyOf = (bytes: Buffer): PassThrough => new PassThrough().end(bytes);
+const keptBody = (bytes: Buffer): RequestBody => ({
+  chunked: false,
+  sendTo(target) {
+    target.write(bytes);
+    target.end();
+  },
+  resume: () => {},
+  drop: () => {},
+});
+
+/** RFC 9112 §7.1. */
+function writeChunk(target: BodyTarget, piece: Buffer): boolean {
+  target.write(Buffer.from(`${piece.length.toString(16)}\r\n`));
+  target.write(piece);
+  return target.write(LINE_END);
+}
+const LINE_END = Buffer.from('\r\n');
 
 /** The whole of a small body, if it comes in time; else null, and Node throws the rest away once there is an answer. */
 export function smallBody({ raw, headers }: FastifyRequest, most: number): Promise<Buffer | null> {

@@ -97,7 +97,7 @@ function findAgain({ sites }: Parts, { headers, url, page }: Asked): Asked | nul
 }
 
 const isForwarding = ({ upstreams }: Parts): boolean =>
-  upstreams.all().some(({ pool, queue }) => pool.stats.size > 0 || queue.sizes().waiting > 0);
+  upstreams.all().some(({ queue }) => queue.sizes().inside + queue.sizes().waiting > 0);
 
 /** Resolves when every connection has ended: by itself once it is idle, or by us when the time is over. */
 async function drain(server: Server, patienceMs: number, endLive: () => void): Promise<void> {

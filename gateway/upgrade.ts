@@ -92,7 +92,7 @@ function shakeHands(request: FastifyRequest, reply: FastifyReply, route: Route, 
     path: request.raw.url ?? '/',
     headers: [...requestHeaders(request.headers, route.requestFacts(request)), 'Connection', 'Upgrade', 'Upgrade', 'websocket'],
   });
-  handshake.once('timeout', () => handshake.destroy(Object.assign(new Error('no answer in time'), { code: 'UND_ERR_HEADERS_TIMEOUT' })));
+  handshake.once('timeout', () => handshake.destroy(Object.assign(new Error('no answer in time'), { code: 'HEADERS_TIMEOUT' })));
   handshake.on('error', (error: Error) => {
     if (!reply.sent && !near.destroyed) route.failed(request, reply, error);
   });

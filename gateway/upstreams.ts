@@ -1,22 +1,22 @@
 import { Agent as HttpAgent, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { isIP } from 'node:net';
-import { buildConnector, Pool } from 'undici';
 import type { Catalogue, HealthRules, UpstreamRules } from '#config/catalogue.ts';
 import type { Settings } from '#config/settings.ts';
 import { type Condition, createCondition } from './condition.ts';
 import { startHealthCheck, type Way } from './health-check.ts';
 import type { ProblemCode } from './problems.ts';
 import { createQueue, type Queue } from './queue.ts';
+import { createUpstreamPool, type PoolOptions, type Tls, type UpstreamPool } from './upstream-pool.ts';
 
 /** A legacy server as the gateway uses it: its connections, who waits for one, and whether it is worth asking at all. */
 export type Upstream = {
   origin: string;
   /** The host it is told instead of the site's; null for the site's. */
   toldHost: string | null;
-  /** The name its certificate must carry: its own, not that of the `Host` header that is forwarded. */
-  servername: string;
-  pool: Pool;
+  pool: UpstreamPool;
+  /** How the pool reaches it; the other engine has a pool of its own. */
+  reached: PoolOptions;
   /** How to reach it without the pool: for a connection that becomes a WebSocket and never comes back. */
   direct: RequestOptions & { servername?: string };
   queue: Queue;
@@ -93,13 +93,18 @@ function createUpstream(
   const tls = tlsOptions(origin, rules);
   const toldHost = rules?.host === 'upstream' ? new URL(origin).host : null;
   const direct = directOptions(origin, limits, tls);
-  const pool = connectionPool(origin, limits, tls);
+  const reached: PoolOptions = {
+    ...{ origin, tls, connections: limits.connections },
+    connectMs: limits.connectSeconds * 1000,
+    headersMs: limits.headersSeconds * 1000,
+    bodyMs: limits.bodySeconds * 1000,
+  };
+  const pool = createUpstreamPool(reached);
   const queue = createQueue(limits.connections, now);
   const condition = createCondition(now, () => queue.giveUpBefore(now(), 'upstream-unreachable'));
   const health = rules?.health ? checkHealth(rules.health, { direct, toldHost }, condition, onHealth) : null;
   return {
-    ...{ origin, toldHost, direct, pool, queue },
-    servername: tls.servername,
+    ...{ origin, toldHost, direct, pool, reached, queue },
     longestWaitMs: (limits.connectSeconds + limits.headersSeconds) * 1000,
     silenceMs: limits.bodySeconds * 1000,
     refusal: () => (condition.refuses() ? 'upstream-unreachable' : null),
@@ -109,7 +114,7 @@ function createUpstream(
     endCheck: () => health?.stop(),
     async close() {
       health?.stop();
-      await pool.destroy();
+      pool.close();
     },
   };
 }
@@ -123,8 +128,6 @@ function checkHealth(rules: HealthRules, upstream: Way, condition: Condition, on
   });
 }
 
-type Tls = { servername: string; rejectUnauthorized: true; ca?: string; cert?: string; key?: string };
-
 /** Certificates are always verified. TLS has no names for IP addresses: those are compared with the certificate without one. */
 function tlsOptions(origin: string, rules: UpstreamRules | null): Tls {
   const { hostname } = new URL(origin);
@@ -135,26 +138,6 @@ function tlsOptions(origin: string, rules: UpstreamRules | null): Tls {
     ...(rules?.ca ? { ca: rules.ca } : {}),
     ...(rules?.certificate && rules.key ? { cert: rules.certificate, key: rules.key } : {}),
   };
-}
-
-function connectionPool(origin: string, limits: Limits, { servername, ...tls }: Tls): Pool {
-  const connect = buildConnector({ timeout: limits.connectSeconds * 1000, ...tls });
-  return new Pool(origin, {
-    connections: limits.connections,
-    headersTimeout: limits.headersSeconds * 1000,
-    bodyTimeout: limits.bodySeconds * 1000,
-    connect: (details, callback) =>
-      connect({ ...details, servername }, (...[error, socket]) => {
-        socket?.prependListener('error', sayOtherwise);
-        if (error) callback(error, null);
-        else callback(null, socket);
-      }),
-  });
-}
-
-/** Old servers end an answer with its connection. undici takes a reset for such an end, by its code, and half an answer for a whole. */
-function sayOtherwise(error: NodeJS.ErrnoException): void {
-  if (error.code === 'ECONNRESET') error.code = 'UND_ERR_SOCKET';
 }
 
 function directOptions(origin: string, limits: Limits, tls: Tls): Upstream['direct'] {
