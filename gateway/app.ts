@@ -70,7 +70,9 @@ function followRequests(app: FastifyInstance, { counts, accessLog }: Pick<AppDep
     const place = free.pop() ?? underWay.length;
     underWay[place] = reply;
     // Fastify's `onResponse` is told of whole answers only: of no WebSocket, and of nothing that was broken off.
-    reply.raw.once('close', () => {
+    reply.raw.on('close', () => {
+      // Whoever gives up its connection says so too.
+      if (underWay[place] !== reply) return;
       underWay[place] = null;
       free.push(place);
       const status = reply.raw.headersSent ? reply.raw.statusCode : 0;

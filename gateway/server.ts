@@ -6,6 +6,7 @@ import { isOutage } from '#store/outage.ts';
 import type { Answers } from './answers.ts';
 import { splitTarget } from './canonical-path.ts';
 import type { ProblemCode } from './problems.ts';
+import { requestLog } from './request-log.ts';
 import type { Sites } from './sites.ts';
 
 export type ServerDeps = {
@@ -21,6 +22,7 @@ export function createServer({ settings, sites, log }: ServerDeps): FastifyInsta
   const app: FastifyInstance = fastify({
     logger: { level: settings.logLevel, ...(log ? { stream: log } : {}), serializers: { req: withoutQuery } },
     logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: requestLog,
     genReqId: newReference,
     requestIdHeader: false,
     // An address that the router cannot read: by default it is sent back as it came.
