@@ -95,11 +95,13 @@ function readableByRouter(url: string): string {
 
 /** What is wrong with a request, whoever sent it (RFC 9112 §3.2, RFC 9110 §9.3.8). */
 function faultOf(request: FastifyRequest, sites: Sites): ProblemCode | null {
-  const { rawHeaders, url = '', httpVersionMajor } = request.raw;
+  const { headers, rawHeaders, url = '', httpVersionMajor } = request.raw;
   // Node's parser takes 0.9 and 2.0 in the first line as well, and the proxy engine would handle the latter by other rules.
   if (httpVersionMajor !== 1) return 'bad-request';
   if (rawHeaders.length > 2 * MOST_HEADERS) return 'too-many-headers';
   if (hostsIn(rawHeaders) !== 1 || !url.startsWith('/')) return 'bad-request';
+  // Node's parser gives a request with another coding to us before it refuses its body, and nothing of it may get any further by then.
+  if ((headers['transfer-encoding'] ?? 'chunked').toLowerCase() !== 'chunked') return 'bad-request';
   if (request.method === 'TRACE') return 'method-not-allowed';
   return sites.place(request.headers.host).kind === 'unknown' ? 'unknown-host' : null;
 }
