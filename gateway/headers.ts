@@ -82,12 +82,8 @@ export function createFilter(names: Iterable<string> = []): RequestFacts['endsHe
  */
 export function requestHeaders(incoming: IncomingHttpHeaders, facts: RequestFacts): string[] {
   const named = namedByConnection(incoming.connection);
-  const outgoing = [
-    ...['host', facts.toldHost ?? facts.host],
-    ...['x-forwarded-for', facts.clientAddress],
-    ...['x-forwarded-proto', facts.protocol],
-    ...['x-forwarded-host', facts.host],
-  ];
+  const outgoing = ['host', facts.toldHost ?? facts.host];
+  outgoing.push('x-forwarded-for', facts.clientAddress, 'x-forwarded-proto', facts.protocol, 'x-forwarded-host', facts.host);
   for (const name in incoming) {
     const value = incoming[name];
     if (value === undefined || facts.endsHere(name) || named.has(name)) continue;
