@@ -1,7 +1,7 @@
 // Node below 24 cannot even read the TypeScript sources ("Unknown file extension .ts"), and below 26 has no Temporal. So this plain
 // file looks first, and then hands over to the program named on the command line, with the settings of a `.env` file where there is one.
 import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const [major] = process.versions.node.split('.');
 if (Number(major) < 26) {
@@ -10,6 +10,10 @@ if (Number(major) < 26) {
   );
   process.exit(1);
 }
+const { enableCompileCache } = await import('node:module');
+// What was compiled for the last start need not be compiled for this one. In the checkout and not in the system's folder for temporary
+// files, where another user could leave something for us to run; where this user cannot write, every start compiles anew.
+enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compiled', import.meta.url)));
 const { takeEnvFile } = await import('./env-file.ts');
 try {
   for (const sentence of takeEnvFile('.env', process.env)) console.error(sentence);
