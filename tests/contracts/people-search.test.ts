@@ -1,4 +1,6 @@
+import { type Compilable, CompiledQuery, sql } from 'kysely';
 import { expect, test } from 'vitest';
+import type { Store } from '#store/database.ts';
 import { addIdentity } from '#store/identities.ts';
 import { addMembership, removeMembership } from '#store/memberships.ts';
 import { addPerson } from '#store/people.ts';
@@ -42,14 +44,29 @@ onEveryStore('a search in every organisation', house => {
     ]);
   });
 
-  test('reads indexes, not the tables', async ({ skip }) => {
-    if (house.store.kind !== 'sqlite') skip('PostgreSQL chooses by how many rows there are');
+  test('goes through people once and through user IDs once, in an index', async () => {
     await addSchool(house.store);
     const query = house.store.db.selectFrom('people').select(['people.id', 'people.name_search']).where(matches('ash', 'everybody'));
-    const { sql, parameters } = query.compile();
-    const { rows } = await house.store.db.executeQuery<{ detail: string }>({ sql: `explain query plan ${sql}`, parameters } as never);
-    const plan = rows.map(({ detail }) => detail).join();
-    expect(plan).toContain('people USING COVERING INDEX people_by_search');
-    expect(plan).toContain('identities USING COVERING INDEX identities_by_search');
+    const plan = await planOf(house.store, query);
+    if (house.store.kind === 'sqlite') {
+      expect(plan).toContain('people USING COVERING INDEX people_by_search');
+      expect(plan).toContain('identities USING COVERING INDEX identities_by_search');
+    } else {
+      // Of people it reads the table: an index is no smaller, and for 120,000 of them no sooner read.
+      expect(plan.match(/on people\b/g)).toHaveLength(1);
+      expect(plan).toContain('hashed SubPlan');
+      expect(plan).toContain('Index Scan on identities_by_search');
+    }
   });
 });
+
+/** How a query would be run. PostgreSQL prefers to read a small table as it is, so it may not. */
+function planOf({ db, kind }: Store, query: Compilable): Promise<string> {
+  const { sql: text, parameters } = query.compile();
+  return db.transaction().execute(async tx => {
+    if (kind === 'postgres') await sql`set local enable_seqscan = off`.execute(tx);
+    const explain = `explain ${kind === 'sqlite' ? 'query plan ' : ''}${text}`;
+    const { rows } = await tx.executeQuery<Record<string, unknown>>(CompiledQuery.raw(explain, [...parameters]));
+    return rows.map(row => row.detail ?? row['QUERY PLAN']).join('\n');
+  });
+}
