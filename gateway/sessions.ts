@@ -25,8 +25,8 @@ export type Sessions = {
   /** The same without counting as being seen: an open socket must not keep a session from going idle. */
   peek(cookieHeader: string | undefined, host: string): Promise<Session | null>;
   /**
-   * Drops what an activity entry makes doubtful: every session of the person it names, as each entry about a session does; and those
-   * of all who belong to an organisation that has a new name, or is no more.
+   * Drops what an activity entry makes doubtful: every session of the person it names, unless all it says is that there is one more;
+   * and those of all who belong to an organisation that has a new name, or is no more.
    */
   forget(entry: Pick<Entry, 'kind' | 'person' | 'organisation'>): void;
   forgetAll(): void;
@@ -92,7 +92,8 @@ export function createSessions(store: Store, cookies: Cookies, limits: Limits, n
       return sealed === null ? null : live(await rows.get(`${host} ${sealed}`));
     },
     forget({ kind, person, organisation }) {
-      if (person !== null) rows.dropOf(ofPerson(person));
+      // At nine o'clock the store is busy with those who sign in, and whoever has done so already would wait behind them.
+      if (person !== null && kind !== 'session-started') rows.dropOf(ofPerson(person));
       if (organisation !== null && changesOrganisation.has(kind)) rows.dropOf(ofOrganisation(organisation));
     },
     forgetAll: rows.dropAll,

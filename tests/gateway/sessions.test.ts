@@ -1,10 +1,11 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { append } from '#store/activity.ts';
 import { closeOrganisation, renameOrganisation } from '#store/organisations.ts';
 import { type Browser, startApp, type TestApp } from '#tests/app.ts';
 import { ask, type RawAnswer } from '#tests/raw-http.ts';
 import { secured } from '#tests/secured.ts';
-import { cookiesOf, headingOf, hostOf, idsOf, type SiteName, visit } from '#tests/visits.ts';
+import { cookiesOf, headingOf, holdStore, hostOf, idsOf, type SiteName, visit } from '#tests/visits.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -105,6 +106,18 @@ describe('a session', () => {
     );
     expect(again.status).toBe(303);
     expect(await alive(cookies)).toEqual([]);
+  });
+
+  test('is known without the store while the same person signs in elsewhere', async () => {
+    const { cookies } = await everywhere();
+    await app.signIn('WENDY166');
+    await app.installation.feed.catchUp();
+    const store = await holdStore(app.store);
+    try {
+      expect(await Promise.race([statusAt('www3', cookies.www3), wait(5_000)])).toBe(200);
+    } finally {
+      await store.release();
+    }
   });
 
   test('changes its organisation on every host at once', async () => {
