@@ -25,16 +25,17 @@ const PIPE_PIECE = 4_096;
 const MOST_WAITING = 4 * 1024 * 1024;
 
 /** @param file a path, or - for standard output. Throws OperatorFault when it cannot be written. */
-export function openAccessLog(file: string, now: () => number): AccessLog {
+export function openAccessLog(file: string, now: () => number, openWriter = createLineWriter): AccessLog {
   const descriptor = file === '-' ? 1 : openForGood(file);
-  const writer = createLineWriter(descriptor, file === '-' ? PIPE_PIECE : FULL);
+  const writer = openWriter(descriptor, file === '-' ? PIPE_PIECE : FULL);
   const sentBefore = new WeakMap<Socket, number>();
   let waiting = '';
   let writing: Promise<void> | null = null;
   let lost = 0;
 
   async function writeWaiting(): Promise<void> {
-    while (waiting !== '') {
+    // What came meanwhile is a few lines, and to write those costs as much as to write hundreds: it waits until it is full too.
+    for (let least = 0; waiting.length > least; least = FULL) {
       const lines = waiting;
       waiting = '';
       lost += await writer.write(lines);
