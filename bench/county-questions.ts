@@ -24,7 +24,7 @@ export type Asked = Record<Kind, number> & {
   differences: { question: Question; decision: Decision; casbin: boolean }[];
 };
 
-const model = fileURLToPath(new URL('../policies/model.conf', import.meta.url));
+export const model = fileURLToPath(new URL('../policies/model.conf', import.meta.url));
 const unknown = 900_000_000;
 
 type Comparing = { db: Reader; policies: Policies; csv: string; services: readonly string[]; each: number; at: number; seed?: number };
@@ -53,7 +53,7 @@ export async function compareWithCasbin({ db, policies, csv, services, each, at,
   return asked;
 }
 
-const ask = (casbin: Enforcer, { person, organisation, service, action }: Question): boolean =>
+export const ask = (casbin: Enforcer, { person, organisation, service, action }: Question): boolean =>
   casbin.enforceSync(`u:${person}`, `o:${organisation}`, `s:${service}`, action);
 
 function linesByDomain(csv: string): Map<string, string[]> {
@@ -69,7 +69,7 @@ function linesByDomain(csv: string): Map<string, string[]> {
 }
 
 /** Draws questions of a kind; where an organisation has nothing of that kind, any question about its members. */
-async function questionsOf(db: Reader, organisation: number, services: readonly string[], at: number, random: () => number) {
+export async function questionsOf(db: Reader, organisation: number, services: readonly string[], at: number, random: () => number) {
   const rules = await db.selectFrom('rules').selectAll().where('domain', '=', `o:${organisation}`).orderBy('id').execute();
   const members = await db.selectFrom('memberships').select('person_id').where('organisation_id', '=', organisation).execute();
   const people = members.map(row => row.person_id);

@@ -14,8 +14,12 @@ export type Figures = {
   memory: Figure | null;
 };
 
-/** One system against another, by round: what a round disturbs it disturbs for both. */
-export type Ratio = { name: string; to: string; requestsPerSecond: Figure; cpu: Figure | null };
+/** The most or the least a figure may be; neither, if it is only to be looked at. */
+export type Limit = { most?: number; least?: number };
+/** What is asked of a system: how it stands to another one, or how much memory it has. */
+export type Goal = Limit & ({ of: 'cpu' | 'requests'; to: string } | { of: 'memory' });
+/** What was asked, and what was seen: null where it cannot be read. */
+export type Result = Limit & { what: string; seen: Figure | null };
 
 /** The slots of one system, one for each round. */
 export type Measured = { name: string; slots: readonly Slot[] };
@@ -43,47 +47,28 @@ export function figuresOf({ name, slots }: Measured): Figures {
   };
 }
 
-export function ratioOf(system: Measured, to: Measured): Ratio {
-  const rounds = system.slots.map((slot, round) => {
-    const other = to.slots[round]!;
-    const [mine, theirs] = [cpuPerThousand(slot), cpuPerThousand(other)];
-    return { requests: rate(slot) / rate(other), cpu: mine === null || theirs === null ? null : mine / theirs };
+const readings = { cpu: cpuPerThousand, requests: rate, memory: (slot: Slot) => slot.pssMiB };
+
+/** One system against another, by round: what a round disturbs it disturbs for both. */
+export function ratioOf(system: Measured, to: Measured, of: keyof typeof readings): Figure | null {
+  const ratios = system.slots.map((slot, round) => {
+    const [mine, theirs] = [readings[of](slot), readings[of](to.slots[round]!)];
+    return mine === null || theirs === null ? null : mine / theirs;
   });
-  return {
-    ...{ name: system.name, to: to.name },
-    requestsPerSecond: figureOf(rounds.map(round => round.requests)),
-    cpu: figureOrNull(rounds.map(round => round.cpu)),
-  };
+  return figureOrNull(ratios);
 }
 
-/** The figures as two Markdown tables, each cell `median (least–most)`. */
-export function markdown(figures: readonly Figures[], ratios: readonly Ratio[]): string {
-  const whole = (value: number) => Math.round(value).toLocaleString('en-GB');
-  const rows = figures.map(({ name, requestsPerSecond, p50, p99, cpu, memory }) =>
-    [
-      name,
-      cell(requestsPerSecond, whole),
-      cell(p50, decimals(2)),
-      cell(p99, decimals(1)),
-      cell(cpu, decimals(1)),
-      cell(memory, whole),
-    ].join(' | '),
-  );
-  const ratioRows = ratios.map(ratio =>
-    [`${ratio.name} / ${ratio.to}`, cell(ratio.cpu, decimals(2)), cell(ratio.requestsPerSecond, decimals(2))].join(' | '),
-  );
-  return [
-    '| system | requests/s | p50 ms | p99 ms | CPU ms per 1,000 requests | memory MiB |',
-    '| --- | --: | --: | --: | --: | --: |',
-    ...rows.map(row => `| ${row} |`),
-    '',
-    '| ratio | CPU | requests/s |',
-    '| --- | --: | --: |',
-    ...ratioRows.map(row => `| ${row} |`),
-  ].join('\n');
+/** How a system stands to its goals, without those whose other system was not measured. */
+export function resultsOf(system: Measured, goals: readonly Goal[], all: readonly Measured[]): Result[] {
+  return goals.flatMap(goal => {
+    if (goal.of === 'memory') return { ...goal, what: `memory of ${system.name}, MiB`, seen: figuresOf(system).memory };
+    const other = all.find(({ name }) => name === goal.to);
+    if (!other) return [];
+    const unit = { cpu: 'CPU', requests: 'requests/s' }[goal.of];
+    return { ...goal, what: `${unit}: ${system.name} / ${other.name}`, seen: ratioOf(system, other, goal.of) };
+  });
 }
 
-const decimals = (digits: number) => (value: number) => value.toFixed(digits);
-
-const cell = (figure: Figure | null, show: (value: number) => string): string =>
-  figure === null ? 'not read' : `${show(figure.median)} (${show(figure.min)}–${show(figure.max)})`;
+/** Whether the median is beyond the limit. What cannot be read is not missed. */
+export const isMissed = ({ seen, most, least }: Result): boolean =>
+  seen !== null && (seen.median > (most ?? Number.POSITIVE_INFINITY) || seen.median < (least ?? Number.NEGATIVE_INFINITY));

@@ -8,20 +8,22 @@ import { fileURLToPath } from 'node:url';
 export type Running<Ready> = { ready: Ready; pid: number; stop(): Promise<void> };
 
 /** The load and what lies behind the systems share one core, the system under test has the other. */
-export const loadCore = 0;
-export const systemCore = 1;
+export const loadCore = '0';
+export const systemCore = '1';
 
-/** Moves this process, and with it whatever it starts, to the load's core. False where that cannot be done. */
-export function pinLoad(): boolean {
-  if (availableParallelism() < 2) return false;
-  if (spawnSync('taskset', ['-c', String(systemCore), 'true']).status !== 0) return false;
-  return spawnSync('taskset', ['-a', '-c', '-p', String(loadCore), String(process.pid)]).status === 0;
+/** Whether processes can be kept on a core each. */
+export const canPin = (): boolean => availableParallelism() > 1 && spawnSync('taskset', ['-c', systemCore, 'true']).status === 0;
+
+/** Keeps this process, and what it starts from now on, on these cores. */
+export function pinThis(cores: string): void {
+  const { status } = spawnSync('taskset', ['-a', '-c', '-p', cores, String(process.pid)]);
+  if (status !== 0) throw new Error(`this process cannot be kept on ${cores}`);
 }
 
-/** Starts a program of this folder, on one core if asked, and waits for its first message. Throws if it ends before. */
-export async function start<Ready>(file: string, args: string[], core: number | null): Promise<Running<Ready>> {
+/** Starts a program of this folder, on some cores if asked, and waits for its first message. Throws if it ends before. */
+export async function start<Ready>(file: string, args: readonly string[], cores: string | null): Promise<Running<Ready>> {
   const node = [process.execPath, fileURLToPath(new URL(file, import.meta.url)), ...args];
-  const [program, ...rest] = core === null ? node : ['taskset', '-c', String(core), ...node];
+  const [program, ...rest] = cores === null ? node : ['taskset', '-c', cores, ...node];
   const child = spawn(program!, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const ready = await Promise.race([once(child, 'message').then(([message]) => message as Ready), endsEarly(file, child)]);
   return {

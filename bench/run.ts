@@ -1,24 +1,17 @@
 import { writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import manifest from '../package.json' with { type: 'json' };
-import { figuresOf, type Measured, markdown, ratioOf } from './figures.ts';
+import { type Contender, contenders, county, hundred } from './contenders.ts';
+import { type Figures, figuresOf, type Measured, type Result, resultsOf } from './figures.ts';
 import { connections, type Slot } from './load.ts';
-import { loadCore, pinLoad, type Running, systemCore } from './processes.ts';
-import { measureSlot, names, type System, startSystems } from './systems.ts';
+import { describeMachine, sentences } from './machine.ts';
+import { drawPlot } from './plot.ts';
+import { canPin, loadCore, pinThis, type Running, start, systemCore } from './processes.ts';
+import { measureSignIns } from './sign-ins.ts';
+import { measureSlot, type System, startSystems } from './systems.ts';
+import { resultsTable, systemsTable } from './tables.ts';
 
-/** What is asked of the gateway is how it stands to each of these, and of the gate in front of Apache how it stands to the gateway. */
-const asked: readonly [string, string][] = [
-  [names.gateway, names.bare],
-  [names.gateway, names.alone],
-  [names.bare, names.alone],
-  [names.gateway, names.nginx],
-  [names.gateway, names.nginxAsks],
-  [names.apacheAsks, names.gateway],
-  [names.apache, names.gateway],
-  [names.lemonldap, names.gateway],
-];
-
+/** Measures every contender, decisions and sign-ins, and says how they stand to what is asked: tables, a plot, and JSON for whoever wants more. */
 try {
   await bench(readOptions());
 } catch (error) {
@@ -29,34 +22,46 @@ try {
 function readOptions() {
   const { values } = parseArgs({
     options: {
-      rounds: { type: 'string', default: '5' },
-      seconds: { type: 'string', default: '5' },
-      json: { type: 'string' },
+      quick: { type: 'boolean', default: false },
       peers: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      json: { type: 'string' },
+      svg: { type: 'string' },
     },
   });
-  const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
+  const { quick, peers, json } = values;
+  const [rounds, seconds] = [Number(values.rounds ?? (quick ? 2 : 5)), Number(values.seconds ?? (quick ? 1 : 5))];
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds must be a whole number, 1 or more');
   if (!Number.isInteger(seconds) || seconds < 1) throw new Error('--seconds must be a whole number, 1 or more');
-  return { rounds, seconds, json: values.json, peers: values.peers };
+  // The picture in the README is not one of a minute and a half.
+  const svg = values.svg ?? (quick ? null : fileURLToPath(new URL('cost.svg', import.meta.url)));
+  return { rounds, seconds, peers, json, svg, peopleEach: quick ? 10 : 60 };
 }
 
-async function bench({ rounds, seconds, json, peers }: ReturnType<typeof readOptions>): Promise<void> {
-  const machine = describeMachine();
-  const pinned = pinLoad();
+async function bench({ rounds, seconds, peers, json, svg, peopleEach }: ReturnType<typeof readOptions>): Promise<void> {
+  const rows = contenders(peopleEach).filter(({ debian }) => peers || !debian);
+  const machine = describeMachine(rows.flatMap(({ debian }) => debian?.packages.split(' ') ?? []));
+  const pinned = canPin();
   const running: Running<unknown>[] = [];
   try {
-    const systems = await startSystems(running, pinned ? systemCore : null, peers);
+    const systems = await startSystems(rows, running, pinned);
+    if (pinned) pinThis(loadCore);
     const measured = await measure(systems, rounds, seconds);
-    const named = (name: string) => measured.find(one => one.name === name);
-    const ratios = asked.flatMap(([one, to]) => {
-      const [system, other] = [named(one), named(to)];
-      return system && other ? [ratioOf(system, other)] : [];
-    });
+    const named = (name: string) => systems.find(({ contender }) => contender.name === name)!;
     const figures = measured.map(figuresOf);
-    console.log(`\n${markdown(figures, ratios)}\n\n${conditions(pinned, machine.loadAverageBefore)}`);
-    const settings = { rounds, seconds, connections, pinned };
-    if (json) writeFileSync(json, `${JSON.stringify({ machine, settings, figures, ratios, measured }, null, 2)}\n`);
+    const goals = measured.flatMap((one, index) => resultsOf(one, rows[index]!.goals, measured));
+    const decisions = [];
+    for (const name of [hundred, county]) decisions.push(...(await decide(named(name), { rounds, seconds: seconds / 3, pinned })));
+    const signIns = await measureSignIns(named(hundred), rounds, seconds);
+
+    const run = `${new Date().toISOString().slice(0, 10)}, ${rounds} rounds of ${seconds} s, ${connections} connections, ${peopleEach} people in each organisation.`;
+    const conditions = sentences(machine, pinned, run);
+    const tables = [systemsTable(figures), resultsTable('compared', goals), resultsTable('decisions a second', decisions)];
+    console.log(['', ...tables, resultsTable('64 sign-ins at once', signIns), conditions].join('\n\n'));
+    const settings = { rounds, seconds, connections, peopleEach, pinned };
+    if (json) writeFileSync(json, `${JSON.stringify({ machine, settings, figures, goals, decisions, signIns, measured }, null, 2)}\n`);
+    if (svg) writeFileSync(svg, plotOf(figures, rows, run));
   } finally {
     await Promise.all(running.map(one => one.stop()));
   }
@@ -64,12 +69,12 @@ async function bench({ rounds, seconds, json, peers }: ReturnType<typeof readOpt
 
 /** Round after round over all systems, each round beginning with another one; the first, uncounted round lets the compiler settle. */
 async function measure(systems: readonly System[], rounds: number, seconds: number): Promise<Measured[]> {
-  const measured = systems.map(({ name }) => ({ name, slots: [] as Slot[] }));
+  const measured = systems.map(({ contender: { name } }) => ({ name, slots: [] as Slot[] }));
   for (let round = 0; round <= rounds; round++) {
     for (let turn = 0; turn < systems.length; turn++) {
       const index = (round + turn) % systems.length;
       const slot = await measureSlot(systems[index]!, seconds);
-      const said = `${systems[index]!.name}: ${Math.round(slot.requests / slot.seconds)} requests/s`;
+      const said = `${measured[index]!.name}: ${Math.round(slot.requests / slot.seconds)} requests/s`;
       console.log(round === 0 ? `warm-up, ${said}` : `round ${round} of ${rounds}, ${said}`);
       if (round > 0) measured[index]!.slots.push(slot);
     }
@@ -77,29 +82,19 @@ async function measure(systems: readonly System[], rounds: number, seconds: numb
   return measured;
 }
 
-/** What a reader needs to judge the figures; nothing that names the machine. */
-function describeMachine() {
-  const { fastify, '@fastify/http-proxy': httpProxy, undici, casbin } = manifest.dependencies;
-  return {
-    processor: cpus()[0]?.model ?? 'unknown',
-    cores: availableParallelism(),
-    platform: `${process.platform} ${process.arch}`,
-    loadAverageBefore: loadavg()[0] ?? 0,
-    versions: {
-      node: process.version,
-      fastify,
-      '@fastify/http-proxy': httpProxy,
-      undici,
-      casbin,
-      autocannon: manifest.devDependencies.autocannon,
-    },
-  };
+async function decide({ contender, ready }: System, how: { rounds: number; seconds: number; pinned: boolean }): Promise<Result[]> {
+  console.log(`decisions, ${contender.name}`);
+  const { ready: results, stop } = await start<Result[]>(
+    'decisions.ts',
+    [JSON.stringify({ ...ready.county, ...how })],
+    how.pinned ? systemCore : null,
+  );
+  await stop();
+  return results;
 }
 
-function conditions(pinned: boolean, loadAverage: number): string {
-  const cores = pinned
-    ? `Load generator and upstream on core ${loadCore}, the system under test on core ${systemCore}.`
-    : 'Not pinned (that needs taskset and two cores): the systems share their cores with the load generator.';
-  if (process.platform !== 'linux') return `${cores} Processor time is read from /proc, which this platform does not have.`;
-  return `${cores} Load average before the run: ${loadAverage.toFixed(1)}; above 0.5, the machine was doing other work too.`;
+function plotOf(figures: readonly Figures[], rows: readonly Contender[], run: string): string {
+  const bars = figures.flatMap(({ name, cpu }, index) => (cpu ? [{ name, figure: cpu, ours: rows[index]!.ours ?? false }] : []));
+  const title = 'Processor time for 1,000 requests, in milliseconds';
+  return drawPlot({ title, description: `Bars are medians, lines across their ends go from the least to the most. ${run}`, bars });
 }

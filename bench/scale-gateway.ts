@@ -1,15 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import fastify from 'fastify';
 import { request } from 'undici';
-import { readSettings } from '#config/settings.ts';
-import { addCookies } from '#gateway/cookies.ts';
-import { loadKeys } from '#gateway/keys.ts';
+import { chunksOf } from '#store/chunks.ts';
 import type { Store } from '#store/database.ts';
-import { startSession } from '#store/sessions.ts';
 import { setAdminSeen } from '#store/step-up.ts';
 import { type Env, root } from '#tests/command-line-steps.ts';
 import type { LoopState } from './loop-watch.ts';
+import { signInAll } from './visitors.ts';
 
 /** The gateway of a county, in a process of its own as `npm start` runs it, and how to ask it. */
 export type CountyGateway = {
@@ -69,15 +66,8 @@ async function untilReady(child: ChildProcess): Promise<void> {
 
 export type SignedIn = { organisation: number; person: number; colleague: number; cookie: string };
 
-/** Signs in the administrator of every organisation, their code just given, as the store and the cookies of this place have it. */
+/** Signs in the administrator of every organisation, their code just given. */
 export async function signInAdministrators(store: Store, env: Env): Promise<SignedIn[]> {
-  const settings = readSettings(env);
-  const app = fastify();
-  const cookies = await addCookies(app, loadKeys(settings).session, true, settings.absoluteHours * 3600);
-  app.get('/:token', (asked, reply) => {
-    cookies.set(reply, 'session', (asked.params as { token: string }).token);
-    return '';
-  });
   const everybody = await store.db.selectFrom('memberships').select(['organisation_id', 'person_id']).orderBy('person_id').execute();
   const members = Map.groupBy(everybody, row => row.organisation_id);
   const appointed = await store.db
@@ -86,36 +76,19 @@ export async function signInAdministrators(store: Store, env: Env): Promise<Sign
     .where('v1', '=', 'r:organisation-admin')
     .where('ptype', '=', 'g')
     .execute();
-  const signedIn: SignedIn[] = [];
-  for (let start = 0; start < appointed.length; start += 200) {
-    const portion = appointed
-      .slice(start, start + 200)
-      .map(({ v0, domain }) => ({ person: Number(v0.slice(2)), organisation: Number(domain.slice(2)) }));
-    const tokens = await store.change(async tx => {
-      const made = [];
-      const now = Date.now();
-      for (const who of portion) {
-        const { session, token } = await startSession(tx, {
-          ...who,
-          kind: 'registered',
-          host: portal,
-          address: '127.0.0.1',
-          agent: 'bench',
-          now,
-        });
-        await setAdminSeen(tx, session, now);
-        made.push({ ...who, token });
-      }
-      return made;
+  const administrators = appointed.map(({ v0, domain }) => {
+    return { person: Number(v0.slice(2)), organisation: Number(domain.slice(2)), kind: 'registered' as const };
+  });
+  const sessions = await signInAll(store, env, portal, administrators);
+  for (const some of chunksOf(sessions)) {
+    await store.change(async tx => {
+      for (const { session } of some) await setAdminSeen(tx, session, Date.now());
     });
-    for (const { token, ...who } of tokens) {
-      const { headers } = await app.inject(`/${token}`);
-      const colleague = members.get(who.organisation)?.find(row => row.person_id !== who.person)?.person_id ?? who.person;
-      signedIn.push({ ...who, colleague, cookie: String(headers['set-cookie']).split(';')[0]! });
-    }
   }
-  await app.close();
-  return signedIn;
+  return administrators.map(({ person, organisation }, index) => {
+    const colleague = members.get(organisation)?.find(row => row.person_id !== person)?.person_id ?? person;
+    return { organisation, person, colleague, cookie: sessions[index]!.cookie };
+  });
 }
 
 /** The pages an administrator opens, each by its name. */

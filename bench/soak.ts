@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { createConnection } from 'node:net';
 import { parseArgs } from 'node:util';
 import { startInstalled } from '#tests/installed.ts';
 import { figureOf } from './figures.ts';
 import { start } from './processes.ts';
+import { requestOf, talk } from './talk.ts';
 
 /**
  * Whether a gateway grows with what it has never heard of: a real one in a process of its own, and request after request with another
@@ -73,45 +73,21 @@ async function sampled<T extends object>(work: () => Promise<T>): Promise<{ samp
 /** As many requests over a few kept-alive connections, beginning with the one of that number. Returns how often each status came. */
 async function load(first: number, count: number): Promise<Record<string, number>> {
   const statuses: Record<string, number> = {};
-  let next = first;
-  const lane = () =>
-    talk(
-      () => (next < first + count ? requestOf(next++) : null),
-      status => {
-        statuses[status] = (statuses[status] ?? 0) + 1;
-      },
-    );
-  await Promise.all(Array.from({ length: CONNECTIONS }, lane));
+  let turn = first;
+  const next = () => (turn < first + count ? numbered(turn++) : null);
+  const answered = (status: string) => {
+    statuses[status] = (statuses[status] ?? 0) + 1;
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, () => talk(port, { next, answered })));
+  if (turn < first + count) throw new Error('every connection was ended');
   return statuses;
 }
 
-/** One kept-alive connection: each request once the one before is answered. Every answer of these has a length. */
-function talk(nextRequest: () => string | null, answered: (status: string) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = createConnection(port, '127.0.0.1', send);
-    let heard = '';
-    function send(): void {
-      const request = nextRequest();
-      if (request === null) socket.end();
-      else socket.write(request);
-    }
-    socket.on('data', chunk => {
-      heard += chunk.toString('latin1');
-      const end = heard.indexOf('\r\n\r\n') + 4;
-      if (end < 4 || heard.length < end + Number(/^content-length: (\d+)\r$/im.exec(heard)?.[1] ?? Number.NaN)) return;
-      answered(heard.slice(9, 12));
-      heard = '';
-      send();
-    });
-    socket.once('error', reject).once('close', () => (nextRequest() === null ? resolve() : reject(new Error('a connection was ended'))));
-  });
-}
-
-function requestOf(number: number): string {
+function numbered(number: number): string {
   const which = Math.floor(number / kinds.length) % DIFFERENT;
   const { target, at = host, cookie: sent = '' } = kinds[number % kinds.length]!(which);
-  const headers = [`Host: ${at}`, 'X-Forwarded-Proto: https', `X-Unheard-Of-${which}: 1`, ...(sent ? [`Cookie: ${sent}`] : [])];
-  return `GET ${target} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`;
+  const headers = { host: at, 'x-forwarded-proto': 'https', [`x-unheard-of-${which}`]: '1', ...(sent ? { cookie: sent } : {}) };
+  return requestOf('GET', target, headers);
 }
 
 /** It looks like a sealed cookie of the gateway's, and no key opens it. */

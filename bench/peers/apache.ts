@@ -8,7 +8,7 @@ import { runPeer } from './program.ts';
  * Apache as a reverse proxy. `plain` lets everything through; `openidc` is gated by mod_auth_openidc with its sessions in shared
  * memory, and somebody signs in at a real OpenID provider first.
  */
-const [kind, origin = ''] = process.argv.slice(2);
+const [origin = '', kind] = process.argv.slice(2);
 const user = 'WENDY166';
 const modules = '/usr/lib/apache2/modules';
 const load = (names: string[]) => names.map(name => `LoadModule ${name}_module ${modules}/mod_${name}.so`).join('\n');
@@ -49,7 +49,6 @@ const gate = (port: number) =>
 
 const port = await runPeer({
   program: '/usr/sbin/apache2',
-  debianPackage: 'apache2 libapache2-mod-auth-openidc',
   args: (file, dir) => ['-d', dir, '-f', file, '-D', 'FOREGROUND'],
   config(listen, dir) {
     provider?.open(listen);
@@ -73,7 +72,7 @@ MaxConnectionsPerChild 0
 `;
   },
 });
-process.send?.(provider === null ? { port } : { port, host: `127.0.0.1:${port}`, user, cookie: await signIn(port) });
+process.send?.(provider === null ? { port } : { port, peer: { user, host: `127.0.0.1:${port}`, cookie: await signIn(port) } });
 
 /** What a browser does: to the page, to the provider and through its two forms, and back with a session. */
 async function signIn(at: number): Promise<string> {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -33,10 +33,7 @@ const server = spawn(
     },
   },
 );
-process.once('disconnect', () => {
-  server.kill('SIGTERM');
-  rmSync(dir, { recursive: true, force: true });
-});
+process.once('exit', () => server.kill('SIGTERM'));
 
 /** Debian's own configuration in a folder of our own, with one rule for one host, and the name of who is there for the page. */
 function writeConfiguration(): void {
@@ -69,8 +66,7 @@ function writeConfiguration(): void {
 while (!existsSync(socket) && server.exitCode === null) await setTimeout(50);
 
 const port = await runPeer({
-  program: '/usr/sbin/nginx',
-  debianPackage: 'nginx-light lemonldap-ng lemonldap-ng-fastcgi-server',
+  ...{ program: '/usr/sbin/nginx', dir, beside: server },
   args: (file, at) => ['-c', file, '-p', at, '-e', 'stderr', '-g', 'daemon off;'],
   config: (listen, at) => `
 ${asWebServer.uid === undefined ? '' : 'user www-data;'}
@@ -119,7 +115,7 @@ http {
   }
 }`,
 });
-process.send?.({ port, host, user, cookie: await signIn() });
+process.send?.({ port, peer: { user, host, cookie: await signIn() } });
 
 /** The portal's form, with the token it carries. */
 async function signIn(): Promise<string> {

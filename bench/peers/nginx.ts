@@ -6,7 +6,7 @@ import { runPeer } from './program.ts';
  * nginx as a reverse proxy, as its documentation shows it: with kept-alive connections, without a log. `plain` lets everything
  * through; `auth-request` asks a server for each request, the smallest there is in Node: it looks at nothing and says yes.
  */
-const [kind, origin = ''] = process.argv.slice(2);
+const [origin = '', kind] = process.argv.slice(2);
 const upstream = new URL(origin).host;
 
 const user = 'WENDY166';
@@ -33,7 +33,6 @@ async function startDecisions(): Promise<number> {
 
 const port = await runPeer({
   program: '/usr/sbin/nginx',
-  debianPackage: 'nginx-light',
   args: (file, dir) => ['-c', file, '-p', dir, '-e', 'stderr', '-g', 'daemon off;'],
   config: (listen, dir) => `
 worker_processes 1;
@@ -55,4 +54,4 @@ http {
   }
 }`,
 });
-process.send?.(decisions === null ? { port } : { port, user, cookie: 'session=1' });
+process.send?.(decisions === null ? { port } : { port, peer: { user, host: '127.0.0.1', cookie: 'session=1' } });

@@ -10,6 +10,7 @@ import { applyImport } from '#store/import-people.ts';
 import { factsOf, rulesAsOf } from '#store/rules.ts';
 import { type CountySize, giveRights, peopleRows, servicesOf } from '../../bench/county.ts';
 import { compareWithCasbin, kinds } from '../../bench/county-questions.ts';
+import { visitsOf } from '../../bench/visitors.ts';
 
 // A hundredth of a county: what bench/scale.ts measures at full size must hold at any size.
 const size: CountySize = { organisations: 20, people: 1_200, grants: 5_000, services: 50 };
@@ -51,6 +52,19 @@ test('a county is drawn as large as it was asked for, and the same every time', 
   expect([...peopleRows(size)]).toEqual([...peopleRows(size)]);
   const shared = await store.db.selectFrom('memberships').select('person_id').execute();
   expect(shared.length).toBeGreaterThan(1_220);
+});
+
+test('the visitors of the bench come from as many organisations as there are, and may open what they ask for', async () => {
+  const env = { DATA_DIR: dir, SESSION_KEYS: Buffer.alloc(32, 1).toString('base64') };
+  const visits = await visitsOf(store, env, size, 30);
+  const sessions = await store.db.selectFrom('sessions').select(['person_id', 'organisation_id']).execute();
+  expect([visits.length, sessions.length]).toEqual([30, 30]);
+  const perOrganisation = [...Map.groupBy(sessions, row => row.organisation_id).values()].map(rows => rows.length);
+  expect(perOrganisation.toSorted()).toEqual([...Array(10).fill(1), ...Array(10).fill(2)]);
+  expect(new Set(sessions.map(row => row.person_id)).size).toBe(30);
+  const few = await visitsOf(store, env, size, 5);
+  const places = await store.db.selectFrom('sessions').select('organisation_id').where('id', '>', 30).orderBy('id').execute();
+  expect([few.length, ...places.map(row => row.organisation_id)]).toEqual([5, 1, 5, 9, 13, 17]);
 });
 
 test('20,000 decisions are those of Casbin’s own enforceSync on the exported rules', { timeout: 120_000 }, async () => {
