@@ -11,8 +11,8 @@ export type BodyTarget = {
 
 /** The body of a request on its way to a legacy server. */
 export type RequestBody = {
-  /** Whether its length is not known beforehand. */
-  chunked: boolean;
+  /** In bytes, as it was said; null if nobody knows beforehand. */
+  length: string | null;
   sendTo(target: BodyTarget): void;
   resume(): void;
   /** Nobody reads it any more. */
@@ -23,15 +23,15 @@ export type RequestBody = {
 export function bodyOf(request: FastifyRequest, silenceMs: number): RequestBody | null {
   if (request.keptForm) return keptBody(request.keptForm.body);
   const { raw, headers } = request;
-  const length = headers['content-length'];
   const chunked = headers['transfer-encoding'] !== undefined;
-  if (!chunked && (length === undefined || length === '0')) return null;
+  const length = chunked ? null : (headers['content-length'] ?? '0');
+  if (length === '0') return null;
 
   let heardAll = () => {};
   let take = (_piece: Buffer) => {};
   let end = () => {};
   return {
-    chunked,
+    length,
     sendTo(target) {
       heardAll = limitSilence(request, silenceMs);
       take = piece => {
@@ -55,7 +55,7 @@ export function bodyOf(request: FastifyRequest, silenceMs: number): RequestBody 
 
 /** A form that was kept goes in the place of the one that was pressed. */
 const keptBody = (bytes: Buffer): RequestBody => ({
-  chunked: false,
+  length: String(bytes.length),
   sendTo(target) {
     target.write(bytes);
     target.end();

@@ -199,7 +199,11 @@ export class UpstreamConnection implements BodyTarget {
 
 const timeout = (code: string, message: string) => Object.assign(new Error(message), { code });
 
-/** @throws if a name or value could end its line: nothing that comes from Node's parser can, and nothing else is to be sent */
+/**
+ * Where a request ends is said by what is sent as its body, and by nothing a client can add or take away: its `Connection` can name
+ * `Content-Length`, and then the body would be read as the next request.
+ * @throws if a name or value could end its line: nothing that comes from Node's parser can, and nothing else is to be sent
+ */
 export function requestHead(method: string, path: string, headers: readonly string[], body: RequestBody | null): string {
   let head = `${method} ${path} HTTP/1.1\r\n`;
   let lengthSaid = false;
@@ -208,11 +212,11 @@ export function requestHead(method: string, path: string, headers: readonly stri
     const value = headers[index + 1]!;
     if (ENDS_LINE.test(value) || ENDS_LINE.test(name)) throw new Error('a header that ends its own line');
     if (name === 'content-length') lengthSaid = true;
-    head += `${name}: ${value}\r\n`;
+    else head += `${name}: ${value}\r\n`;
   }
-  if (body?.chunked) head += 'transfer-encoding: chunked\r\n';
+  if (body) head += body.length === null ? 'transfer-encoding: chunked\r\n' : `content-length: ${body.length}\r\n`;
   // RFC 9110 §8.6: where a body is expected, none is said too.
-  else if (!lengthSaid && EXPECTS_BODY.has(method)) head += 'content-length: 0\r\n';
+  else if (lengthSaid || EXPECTS_BODY.has(method)) head += 'content-length: 0\r\n';
   return `${head}connection: keep-alive\r\n\r\n`;
 }
 

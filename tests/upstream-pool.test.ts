@@ -67,7 +67,7 @@ function ask(
       onEnd: () => resolve(heard),
       onError: error => resolve(Object.assign(heard, { code: error.code ?? error.message })),
     };
-    const sent = body && { chunked: true, sendTo: body, resume: () => {}, drop: () => {} };
+    const sent = body && { length: null, sendTo: body, resume: () => {}, drop: () => {} };
     pool.send({ method, head: requestHead(method, '/', ['host', 'a.example'], sent), body: sent }, handler);
   });
 }
@@ -177,4 +177,16 @@ test('where a body is expected, none is said too', () => {
   for (const method of ['POST', 'PUT', 'PATCH']) expect(requestHead(method, '/', [], null)).toContain('\r\ncontent-length: 0\r\n');
   expect(requestHead('GET', '/', [], null)).not.toContain('content-length');
   expect(requestHead('POST', '/', ['content-length', '0'], null).match(/content-length/g)).toHaveLength(1);
+});
+
+test('how long a body is, is said by the body alone', () => {
+  const body = (length: string | null) => ({ length, sendTo: () => {}, resume: () => {}, drop: () => {} });
+  const framing = (head: string) => head.match(/^(?:content-length|transfer-encoding): .*$/gm);
+  for (const method of ['GET', 'POST']) {
+    for (const said of [[], ['content-length', '7'], ['content-length', '0']]) {
+      expect(framing(requestHead(method, '/', said, body('5')))).toEqual(['content-length: 5']);
+      expect(framing(requestHead(method, '/', said, body(null)))).toEqual(['transfer-encoding: chunked']);
+    }
+  }
+  expect(framing(requestHead('GET', '/', ['content-length', '7'], null))).toEqual(['content-length: 0']);
 });
