@@ -20,34 +20,28 @@ export type RequestBody = {
 };
 
 /** What the legacy server is sent as a body; null if there is none. */
-export function bodyOf(request: FastifyRequest, silenceMs: number): RequestBody | null {
+export function bodyOf(request: FastifyRequest): RequestBody | null {
   if (request.keptForm) return keptBody(request.keptForm.body);
   const { raw, headers } = request;
   const chunked = headers['transfer-encoding'] !== undefined;
   const length = chunked ? null : (headers['content-length'] ?? '0');
   if (length === '0') return null;
 
-  let heardAll = () => {};
   let take = (_piece: Buffer) => {};
   let end = () => {};
   return {
     length,
     sendTo(target) {
-      heardAll = limitSilence(request, silenceMs);
       take = piece => {
         bytesPassed(piece.length);
         if (!(chunked ? writeChunk(target, piece) : target.write(piece))) raw.pause();
       };
-      end = () => {
-        heardAll();
-        target.end(chunked ? '0\r\n\r\n' : undefined);
-      };
+      end = () => target.end(chunked ? '0\r\n\r\n' : undefined);
       raw.on('data', take).once('end', end);
     },
     resume: () => void raw.resume(),
     // What nobody reads any more must still be taken off the connection, or the next request on it would wait behind it for ever.
     drop() {
-      heardAll();
       raw.off('data', take).off('end', end).resume();
     },
   };
@@ -95,7 +89,7 @@ export function smallBody({ raw, headers }: FastifyRequest, most: number): Promi
 
 const SMALL_BODY_MS = 30_000;
 
-/** While somebody must send or take something: nothing at all for so long, and the connection ends. Returns what ends the limit. */
+/** While a browser must take something: nothing at all for so long, and its connection ends. Returns what ends the limit. */
 export function limitSilence({ raw: { socket } }: FastifyRequest, ms: number): () => void {
   socket.setTimeout(ms);
   return () => {

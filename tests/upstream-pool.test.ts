@@ -53,9 +53,7 @@ function ask(
   return new Promise(resolve => {
     const heard = { status: 0, body: '', code: undefined } as Heard;
     const handler: ResponseHandler = {
-      onSend(connection) {
-        heard.connection = connection;
-      },
+      onSend: () => {},
       onInformation: () => {},
       onHead(status) {
         heard.status = status;
@@ -68,7 +66,7 @@ function ask(
       onError: error => resolve(Object.assign(heard, { code: error.code ?? error.message })),
     };
     const sent = body && { length: null, sendTo: body, resume: () => {}, drop: () => {} };
-    pool.send({ method, head: requestHead(method, '/', ['host', 'a.example'], sent), body: sent }, handler);
+    heard.connection = pool.send({ method, head: requestHead(method, '/', ['host', 'a.example'], sent), body: sent }, handler);
   });
 }
 
@@ -82,6 +80,8 @@ test('one after the other share a connection, two at once do not', async () => {
 test.each([
   ['says so', page('Connection: close\r\n')],
   ['keeps it for a second only', page('Keep-Alive: timeout=1\r\n')],
+  ['keeps it for no time', page('Keep-Alive: timeout=0\r\n')],
+  ['says both, as an old one', 'HTTP/1.0 200 OK\r\nConnection: close\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi'],
   ['says something behind its answer', `${page()}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil`],
 ])('a connection is not used again if its server %s', async (_what, said) => {
   answer = socket => void socket.write(said);
@@ -189,4 +189,28 @@ test('how long a body is, is said by the body alone', () => {
     }
   }
   expect(framing(requestHead('GET', '/', ['content-length', '7'], null))).toEqual(['content-length: 0']);
+});
+
+test('a reader that stops at the end of its answer stops nobody else’s', async () => {
+  await ask({ onData: ({ connection }) => connection.pause() });
+  expect(await ask()).toMatchObject({ body: 'hi', code: undefined });
+  expect(sockets.length).toBe(1);
+});
+
+test('a connection that has not sent all of a request serves no other', async () => {
+  answer = (socket, request) => void (request.startsWith('POST') ? socket.pause().write(page()) : socket.write(page()));
+  const big = Buffer.alloc(20_000_000, 'x');
+  const body = (target: BodyTarget) => {
+    target.write(big);
+    target.end();
+  };
+  expect(await ask({ method: 'POST', body })).toMatchObject({ body: 'hi' });
+  expect(await ask()).toMatchObject({ body: 'hi' });
+  expect(sockets.length).toBe(2);
+});
+
+test('a pool that is closed opens nothing', async () => {
+  pool.close();
+  await expect(ask()).rejects.toThrow('closed');
+  expect(sockets.length).toBe(0);
 });
