@@ -5,8 +5,9 @@ import type { LiveConnections } from './live.ts';
 import { bytesPassed } from './passed-bytes.ts';
 import { type Guest, type Vain, wordsOf } from './queue.ts';
 import { bodyOf, limitSilence } from './request-body.ts';
+import { requestHead } from './request-head.ts';
 import { type Route, readableReason } from './route.ts';
-import { type ResponseHandler, requestHead, type UpstreamConnection } from './upstream-connection.ts';
+import type { ResponseHandler, UpstreamConnection } from './upstream-connection.ts';
 import type { Upstream } from './upstreams.ts';
 
 /**

@@ -89,7 +89,7 @@ export function smallBody({ raw, headers }: FastifyRequest, most: number): Promi
 
 const SMALL_BODY_MS = 30_000;
 
-/** While a browser must take something: nothing at all for so long, and its connection ends. Returns what ends the limit. */
+/** While somebody must send or take something: nothing at all for so long, and the connection ends. Returns what ends the limit. */
 export function limitSilence({ raw: { socket } }: FastifyRequest, ms: number): () => void {
   socket.setTimeout(ms);
   return () => {

@@ -3,7 +3,8 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { BodyTarget } from '#gateway/request-body.ts';
-import { type ResponseHandler, requestHead, type UpstreamConnection } from '#gateway/upstream-connection.ts';
+import { requestHead } from '#gateway/request-head.ts';
+import type { ResponseHandler, UpstreamConnection } from '#gateway/upstream-connection.ts';
 import { createUpstreamPool, type UpstreamPool } from '#gateway/upstream-pool.ts';
 
 /** A legacy server that says what the test says, by connection and as bytes. */

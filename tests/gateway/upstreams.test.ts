@@ -10,7 +10,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws';
 import type { UpstreamRules } from '#config/catalogue.ts';
 import { createQueue } from '#gateway/queue.ts';
-import { requestHead } from '#gateway/upstream-connection.ts';
+import { requestHead } from '#gateway/request-head.ts';
 import { createUpstreamPool } from '#gateway/upstream-pool.ts';
 import { createUpstreams } from '#gateway/upstreams.ts';
 import { grant } from '#store/rules.ts';
@@ -213,6 +213,12 @@ test('what a server says behind its answer is not read by whoever waits for the 
   expect(bodies.map(body => body.replace(/x+/, 'x'))).toEqual(['x', 'x', 'x']);
   pool.close();
   await new Promise(resolve => server.close(resolve));
+});
+
+test('an address of IPv6 has brackets in a URL only', async () => {
+  const upstreams = createUpstreams(new Map(), { connectSeconds: 1, headersSeconds: 1, bodySeconds: 1, connections: 1 });
+  expect(upstreams.of('https://[::1]:1').direct).toMatchObject({ hostname: '::1', servername: '' });
+  await upstreams.close();
 });
 
 describe('a legacy server that fails', () => {
