@@ -118,7 +118,10 @@ test('whoever leaves before the connection stands leaves none behind', async () 
 
 test('whoever leaves while it is asked whether they may have a page is not waited for', async () => {
   const asked: string[] = [];
-  await start(path => void asked.push(path), {});
+  await start((path, socket) => {
+    asked.push(path);
+    if (path.endsWith('/well')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell');
+  }, {});
   const { sessions } = app.app.present().parts;
   const read = sessions.read.bind(sessions);
   const { promise: gone, resolve: leave } = Promise.withResolvers<void>();
@@ -128,16 +131,15 @@ test('whoever leaves while it is asked whether they may have a page is not waite
     await gone;
     return read(...what);
   };
+  const closed = new Promise(resolve => app.app.server.once('connection', end => end.once('close', resolve)));
   const socket = begin(to('upload', { method: 'POST', headers: [['Content-Length', '9']], body: 'b' }));
   await judging;
-  const closed = new Promise(resolve => socket.once('close', resolve));
   socket.destroy();
   await closed;
-  await new Promise(resolve => setTimeout(resolve, 100));
   leave();
-  await new Promise(resolve => setTimeout(resolve, 100));
   sessions.read = read;
-  expect([asked, inside()]).toEqual([[], 0]);
+  expect((await ask(app.port, to('well'))).body).toBe('well');
+  expect([asked, inside()]).toEqual([['/education/hias/well'], 0]);
 });
 
 test('an answer in very many pieces is waited for once', async () => {
