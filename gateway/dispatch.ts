@@ -5,8 +5,9 @@ import type { LiveConnections } from './live.ts';
 import { bytesPassed } from './passed-bytes.ts';
 import { type Guest, type Vain, wordsOf } from './queue.ts';
 import { bodyOf, limitSilence } from './request-body.ts';
+import { requestHead } from './request-head.ts';
 import { type Route, readableReason } from './route.ts';
-import { type ResponseHandler, requestHead, type UpstreamConnection } from './upstream-connection.ts';
+import type { ResponseHandler, UpstreamConnection } from './upstream-connection.ts';
 import type { Upstream } from './upstreams.ts';
 
 /**
@@ -27,6 +28,8 @@ export function addDispatch(sites: FastifyInstance, methods: string[], live: Liv
 }
 
 function forward(request: FastifyRequest, reply: FastifyReply, route: Route, live: LiveConnections): void {
+  // Whoever went away while it was judged will not say so again. What was taken for them is given back.
+  if (reply.raw.destroyed) return void request.keptForm?.giveBack();
   const upstream = route.upstreamOf(request);
   const exchange = new Exchange(request, reply, route, live, upstream);
   if (!upstream.queue.enter(exchange)) route.trouble(request, reply, 'upstream-busy', 'too many wait already');
@@ -50,6 +53,7 @@ class Exchange implements ResponseHandler, Guest {
   private connection: UpstreamConnection | null = null;
   private length = -1;
   private bare = true;
+  private full = false;
   private over = false;
 
   constructor(request: FastifyRequest, reply: FastifyReply, route: Route, live: LiveConnections, upstream: Upstream) {
@@ -68,10 +72,10 @@ class Exchange implements ResponseHandler, Guest {
     if (this.over) return;
     const { request, upstream, route } = this;
     try {
-      const body = bodyOf(request, upstream.silenceMs);
+      const body = bodyOf(request);
       const headers = requestHeaders(request.headers, route.requestFacts(request));
       const head = requestHead(request.method, request.raw.url ?? '/', headers, body);
-      upstream.pool.send({ method: request.method, head, body }, this);
+      this.connection = upstream.pool.send({ method: request.method, head, body }, this);
     } catch (error) {
       this.onError(error as Error);
     }
@@ -90,10 +94,8 @@ class Exchange implements ResponseHandler, Guest {
     this.route.trouble(this.request, this.reply, why, wordsOf[why]);
   }
 
-  onSend(connection: UpstreamConnection): void {
-    this.connection = connection;
-    if (this.over) connection.abort();
-    else this.request.keptForm?.sent();
+  onSend(): void {
+    this.request.keptForm?.sent();
   }
 
   /** An answer before the answer: a proxy passes it on to whoever knows that there is such a thing. */
@@ -125,11 +127,16 @@ class Exchange implements ResponseHandler, Guest {
       return;
     }
     bytesPassed(size);
-    if (this.response.write(Buffer.from(bytes.subarray(start, end)))) return;
+    if (!this.response.write(Buffer.from(bytes.subarray(start, end))) && !this.full) this.waitForReader();
+  }
+
+  private waitForReader(): void {
+    this.full = true;
     this.connection?.pause();
     const heard = limitSilence(this.request, this.upstream.silenceMs);
     this.response.once('drain', () => {
       heard();
+      this.full = false;
       this.connection?.resume();
     });
   }
@@ -137,15 +144,19 @@ class Exchange implements ResponseHandler, Guest {
   onEnd(): void {
     this.upstream.queue.leave(this);
     this.over = true;
+    // By now it may serve somebody else.
+    this.connection = null;
     if (!this.response.writableEnded) this.response.end();
+    // There is no `drain` behind the end, and what has not left by now must not lie here for as long as its reader likes.
+    if (this.response.writableLength > 0) this.response.once('finish', limitSilence(this.request, this.upstream.silenceMs));
   }
 
-  onError(error: Error): void {
+  onError(error: Error & { code?: string }): void {
     this.upstream.queue.leave(this);
     if (this.over) return;
     this.over = true;
-    // Half an answer must be seen to be one: as a broken connection, never as a short whole.
-    if (this.response.headersSent) {
+    // Half an answer must be seen to be one: as a broken connection, never as a short whole. Who stops in a request reads no answer.
+    if (this.response.headersSent || error.code === 'UPLOAD_TIMEOUT') {
       // Without chunks or a length (HTTP/1.0) an answer ends with its connection, and only a reset is not such an end.
       if (this.request.raw.httpVersion === '1.0') this.request.raw.socket.resetAndDestroy();
       else this.response.destroy();

@@ -52,8 +52,8 @@ export function createQueue(connections: number, now: () => number): Queue {
       if (!inside.hasRoomFor(guest)) continue;
       step(guest);
       inside.add(guest);
-      // Not at once: this may be said while a connection reads the end of another answer.
-      queueMicrotask(() => guest.begin());
+      // Not before all that has come by now is read: behind the end of an answer, another may lie on the same connection.
+      setImmediate(() => guest.begin());
       return;
     }
   }

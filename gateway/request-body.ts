@@ -11,8 +11,8 @@ export type BodyTarget = {
 
 /** The body of a request on its way to a legacy server. */
 export type RequestBody = {
-  /** Whether its length is not known beforehand. */
-  chunked: boolean;
+  /** In bytes, as it was said; null if nobody knows beforehand. */
+  length: string | null;
   sendTo(target: BodyTarget): void;
   resume(): void;
   /** Nobody reads it any more. */
@@ -20,34 +20,28 @@ export type RequestBody = {
 };
 
 /** What the legacy server is sent as a body; null if there is none. */
-export function bodyOf(request: FastifyRequest, silenceMs: number): RequestBody | null {
+export function bodyOf(request: FastifyRequest): RequestBody | null {
   if (request.keptForm) return keptBody(request.keptForm.body);
   const { raw, headers } = request;
-  const length = headers['content-length'];
   const chunked = headers['transfer-encoding'] !== undefined;
-  if (!chunked && (length === undefined || length === '0')) return null;
+  const length = chunked ? null : (headers['content-length'] ?? '0');
+  if (length === '0') return null;
 
-  let heardAll = () => {};
   let take = (_piece: Buffer) => {};
   let end = () => {};
   return {
-    chunked,
+    length,
     sendTo(target) {
-      heardAll = limitSilence(request, silenceMs);
       take = piece => {
         bytesPassed(piece.length);
         if (!(chunked ? writeChunk(target, piece) : target.write(piece))) raw.pause();
       };
-      end = () => {
-        heardAll();
-        target.end(chunked ? '0\r\n\r\n' : undefined);
-      };
+      end = () => target.end(chunked ? '0\r\n\r\n' : undefined);
       raw.on('data', take).once('end', end);
     },
     resume: () => void raw.resume(),
     // What nobody reads any more must still be taken off the connection, or the next request on it would wait behind it for ever.
     drop() {
-      heardAll();
       raw.off('data', take).off('end', end).resume();
     },
   };
@@ -55,7 +49,7 @@ export function bodyOf(request: FastifyRequest, silenceMs: number): RequestBody 
 
 /** A form that was kept goes in the place of the one that was pressed. */
 const keptBody = (bytes: Buffer): RequestBody => ({
-  chunked: false,
+  length: String(bytes.length),
   sendTo(target) {
     target.write(bytes);
     target.end();

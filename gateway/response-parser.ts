@@ -38,8 +38,8 @@ type State = 'head' | 'length' | 'chunk line' | 'chunk' | 'chunk end' | 'trailer
 export class ResponseParser {
   /** Whether the connection may serve another request once this response is done. */
   keepAlive = false;
-  /** For how long it may lie idle, in milliseconds, if the server has said so; else 0. */
-  keepAliveMs = 0;
+  /** For how long it may lie idle, in milliseconds, or -1 where the server has not said it. */
+  keepAliveMs = -1;
   private sink!: ResponseSink;
   private state: State = 'done';
   private bodiless = false;
@@ -191,13 +191,17 @@ function beginningOfHead(text: string): string {
 class Framing {
   length = -1;
   chunked = false;
-  keepAlive: boolean;
-  keepAliveMs = 0;
+  keepAliveMs = -1;
   private readonly modern: boolean;
+  private asksToKeep = false;
+  private asksToClose = false;
 
   constructor(modern: boolean) {
     this.modern = modern;
-    this.keepAlive = modern;
+  }
+
+  get keepAlive(): boolean {
+    return !this.asksToClose && (this.modern || this.asksToKeep);
   }
 
   /** Lengths are compared first: nearly every other name is told apart by its own. */
@@ -220,10 +224,13 @@ class Framing {
   }
 
   private noteConnection(name: string, value: string): void {
-    if (name === 'keep-alive') this.keepAliveMs = 1_000 * Number(/(?:^|[\s,;])timeout=([0-9]{1,6})/.exec(value)?.[1] ?? 0);
+    if (name === 'keep-alive') {
+      const seconds = /(?:^|[\s,;])timeout=([0-9]{1,6})/.exec(value)?.[1];
+      if (seconds !== undefined) this.keepAliveMs = 1_000 * Number(seconds);
+    }
     if (name !== 'connection') return;
     const wishes = value.split(',').map(wish => wish.trim());
-    if (wishes.includes('close')) this.keepAlive = false;
-    else if (!this.modern && wishes.includes('keep-alive')) this.keepAlive = true;
+    if (wishes.includes('close')) this.asksToClose = true;
+    if (wishes.includes('keep-alive')) this.asksToKeep = true;
   }
 }

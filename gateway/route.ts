@@ -83,7 +83,8 @@ export function createRoute({ catalogue, upstreams, identityOf, cookies, answers
       const code = codeOfFailure(error);
       // Whoever sends a form slowly makes the legacy server wait: that says nothing about the server.
       if (code === 'upstream-unreachable' || (code === 'upstream-slow' && request.raw.complete)) pageOf(request).upstream.failed();
-      trouble(request, reply, code, error.message);
+      // Where every address of a name failed, Node has no words for it.
+      trouble(request, reply, code, error.message || (error.code ?? error.name));
     },
     trouble,
   };

@@ -13,13 +13,22 @@ export type UpstreamRequest = {
 /** Who hears what becomes of a request, in this order; of a failure at any time, and then nothing more. */
 export type ResponseHandler = ResponseSink & {
   /** The request is being sent. */
-  onSend(connection: UpstreamConnection): void;
+  onSend(): void;
   onEnd(): void;
   onError(error: Error & { code?: string }): void;
 };
 
 /** How long is too long, in ticks of the pool's clock. */
-export type Patience = { connect: number; headers: number; body: number; idle: number };
+export type Patience = Record<Wait | 'idle', number>;
+
+/** What a connection that has a request can wait for, and what is said when it has waited too long. */
+type Wait = 'connect' | 'upload' | 'headers' | 'body';
+const TOO_LONG: Readonly<Record<Wait, { code: string; message: string }>> = {
+  connect: { code: 'CONNECT_TIMEOUT', message: 'no connection in time' },
+  upload: { code: 'UPLOAD_TIMEOUT', message: 'nothing more of the request in time' },
+  headers: { code: 'HEADERS_TIMEOUT', message: 'no answer in time' },
+  body: { code: 'BODY_TIMEOUT', message: 'nothing more of the answer in time' },
+};
 
 /** What a connection tells of itself. */
 export type ConnectionOwner = {
@@ -62,7 +71,7 @@ export class UpstreamConnection implements BodyTarget {
     this.socket = open((count, bytes) => this.read(count, bytes))
       // Nothing may leave before the certificate has been verified: `write` would let it.
       .once(ready, () => this.begin())
-      .on('drain', () => this.request?.body?.resume())
+      .on('drain', () => this.drained())
       .once('end', () => this.ended())
       .on('error', error => this.fail(error))
       .once('close', () => this.fail(new Error('the legacy server closed the connection')));
@@ -83,9 +92,7 @@ export class UpstreamConnection implements BodyTarget {
     if (!request || !handler) return;
     this.parser.begin(request.method, handler);
     this.bodySent = request.body === null;
-    handler.onSend(this);
-    // Whoever asked may have gone, and said so just now.
-    if (this.handler !== handler) return;
+    handler.onSend();
     this.socket.write(request.head, 'latin1');
     request.body?.sendTo(this);
   }
@@ -100,6 +107,11 @@ export class UpstreamConnection implements BodyTarget {
     this.silent = 0;
     this.bodySent = true;
     if (lastPiece) this.socket.write(lastPiece, 'latin1');
+  }
+
+  private drained(): void {
+    this.silent = 0;
+    this.request?.body?.resume();
   }
 
   /** Takes nothing more off the connection until `resume`: the browser is slower than the legacy server. */
@@ -125,20 +137,23 @@ export class UpstreamConnection implements BodyTarget {
 
   /** Looks whether somebody has waited too long. */
   tick(): void {
-    const { patience } = this.owner;
     this.silent += 1;
     if (!this.handler) {
       if (this.silent >= this.idleTicks) this.destroy();
-    } else if (!this.ready) {
-      if (this.silent > patience.connect) this.fail(timeout('CONNECT_TIMEOUT', 'no connection in time'));
-    } else if (this.waitsForBrowser()) this.silent = 0;
-    else if (!this.parser.begun && this.silent > patience.headers) this.fail(timeout('HEADERS_TIMEOUT', 'no answer in time'));
-    else if (this.parser.begun && this.silent > patience.body) this.fail(timeout('BODY_TIMEOUT', 'nothing more of the answer in time'));
+      return;
+    }
+    const wait = this.waitsFor();
+    // A browser that does not read on has a limit of its own: only its own connection knows how much of it has left.
+    if (wait === null) this.silent = 0;
+    else if (this.silent > this.owner.patience[wait]) this.fail(Object.assign(new Error(TOO_LONG[wait].message), TOO_LONG[wait]));
   }
 
-  /** To read on or to send on: that has limits of its own, on the browser's side. */
-  private waitsForBrowser(): boolean {
-    return this.paused || (!this.bodySent && !this.socket.writableNeedDrain);
+  private waitsFor(): Wait | null {
+    if (!this.ready) return 'connect';
+    if (this.paused) return null;
+    // While the server takes nothing more, it is not the browser that is slow.
+    if (!this.bodySent && !this.socket.writableNeedDrain) return 'upload';
+    return this.parser.begun ? 'body' : 'headers';
   }
 
   private read(count: number, bytes: Buffer): boolean {
@@ -163,17 +178,24 @@ export class UpstreamConnection implements BodyTarget {
     const { handler } = this;
     this.handler = null;
     this.idleTicks = this.ticksToLive();
-    if (clean && this.parser.keepAlive && this.bodySent && this.idleTicks > 0) {
+    if (clean && this.parser.keepAlive && this.isAllSent() && this.idleTicks > 0) {
       this.request = null;
       this.silent = 0;
+      // Whoever reads the end of it slowly stops nobody else's.
+      this.paused = false;
       this.owner.onFree(this);
     } else this.destroy();
     handler?.onEnd();
   }
 
+  /** Or the next request would wait behind the rest of this one, which its server may never take. */
+  private isAllSent(): boolean {
+    return this.bodySent && this.socket.writableLength === 0;
+  }
+
   private ticksToLive(): number {
     const said = this.parser.keepAliveMs;
-    if (said === 0) return this.owner.patience.idle;
+    if (said < 0) return this.owner.patience.idle;
     return Math.floor((Math.min(said, LONGEST_IDLE_MS) - KEEP_ALIVE_MARGIN_MS) / this.owner.tickMs);
   }
 
@@ -196,26 +218,3 @@ export class UpstreamConnection implements BodyTarget {
     this.owner.onGone(this);
   }
 }
-
-const timeout = (code: string, message: string) => Object.assign(new Error(message), { code });
-
-/** @throws if a name or value could end its line: nothing that comes from Node's parser can, and nothing else is to be sent */
-export function requestHead(method: string, path: string, headers: readonly string[], body: RequestBody | null): string {
-  let head = `${method} ${path} HTTP/1.1\r\n`;
-  let lengthSaid = false;
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = headers[index]!;
-    const value = headers[index + 1]!;
-    if (ENDS_LINE.test(value) || ENDS_LINE.test(name)) throw new Error('a header that ends its own line');
-    if (name === 'content-length') lengthSaid = true;
-    head += `${name}: ${value}\r\n`;
-  }
-  if (body?.chunked) head += 'transfer-encoding: chunked\r\n';
-  // RFC 9110 §8.6: where a body is expected, none is said too.
-  else if (!lengthSaid && EXPECTS_BODY.has(method)) head += 'content-length: 0\r\n';
-  return `${head}connection: keep-alive\r\n\r\n`;
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control bytes are exactly what is looked for
-const ENDS_LINE = /[\r\n\x00]/;
-const EXPECTS_BODY = new Set(['POST', 'PUT', 'PATCH']);

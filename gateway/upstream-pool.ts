@@ -10,7 +10,8 @@ import {
 
 /** The connections to one legacy server. How many may be in use is the queue's business (`queue.ts`). */
 export type UpstreamPool = {
-  send(request: UpstreamRequest, handler: ResponseHandler): void;
+  /** @returns the connection that carries it, or will once it stands */
+  send(request: UpstreamRequest, handler: ResponseHandler): UpstreamConnection;
   /** Ends all of them; whoever waits for an answer hears of it. */
   close(): void;
 };
@@ -49,6 +50,7 @@ export function createUpstreamPool({ origin, tls, connectMs, headersMs, bodyMs }
   const ticksIn = (ms: number) => Math.ceil(ms / tickMs);
   const patience: Patience = {
     connect: ticksIn(connectMs),
+    upload: ticksIn(bodyMs),
     headers: ticksIn(headersMs),
     body: ticksIn(bodyMs),
     idle: Math.floor(IDLE_MS / tickMs),
@@ -57,6 +59,7 @@ export function createUpstreamPool({ origin, tls, connectMs, headersMs, bodyMs }
   const free: UpstreamConnection[] = [];
   let clock: NodeJS.Timeout | null = null;
   let session: Buffer | undefined;
+  let closed = false;
 
   const owner: ConnectionOwner = {
     patience,
@@ -73,6 +76,7 @@ export function createUpstreamPool({ origin, tls, connectMs, headersMs, bodyMs }
   };
 
   function open(): UpstreamConnection {
+    if (closed) throw new Error('the gateway has closed its connections');
     const connection = new UpstreamConnection(secure ? openTls : openTcp, secure ? 'secureConnect' : 'connect', owner);
     all.add(connection);
     clock ??= setInterval(() => {
@@ -97,8 +101,13 @@ export function createUpstreamPool({ origin, tls, connectMs, headersMs, bodyMs }
   }
 
   return {
-    send: (request, handler) => (free.pop() ?? open()).send(request, handler),
+    send(request, handler) {
+      const connection = free.pop() ?? open();
+      connection.send(request, handler);
+      return connection;
+    },
     close() {
+      closed = true;
       for (const connection of all) connection.close();
     },
   };

@@ -131,7 +131,7 @@ function checkHealth(rules: HealthRules, upstream: Way, condition: Condition, on
 /** Certificates are always verified. TLS has no names for IP addresses: those are compared with the certificate without one. */
 function tlsOptions(origin: string, rules: UpstreamRules | null): Tls {
   const { hostname } = new URL(origin);
-  const ownName = isIP(hostname.replace(/^\[|\]$/g, '')) ? '' : hostname;
+  const ownName = isIP(bare(hostname)) ? '' : hostname;
   return {
     servername: rules?.serverName ?? ownName,
     rejectUnauthorized: true,
@@ -140,12 +140,15 @@ function tlsOptions(origin: string, rules: UpstreamRules | null): Tls {
   };
 }
 
+/** An address of IPv6 stands in brackets in a URL, and nowhere else. */
+const bare = (hostname: string) => hostname.replace(/^\[|\]$/g, '');
+
 function directOptions(origin: string, limits: Limits, tls: Tls): Upstream['direct'] {
   const { protocol, hostname, port } = new URL(origin);
   const secure = protocol === 'https:';
   return {
     protocol,
-    hostname,
+    hostname: bare(hostname),
     port: port || (secure ? 443 : 80),
     timeout: limits.headersSeconds * 1000,
     agent: secure ? new HttpsAgent(tls) : new HttpAgent(),

@@ -88,7 +88,7 @@ test('whatever happens, nobody has more than allowed, and no connection is idle 
           const one = visit(visitor, service);
           if (queue.enter(one)) present.push(one);
         }
-        await Promise.resolve();
+        await turn();
         const has = (part: 'visitor' | 'service', one: Visit) => begun(present.filter(other => other[part] === one[part]));
         expect(begun(present)).toBeLessThanOrEqual(10);
         for (const one of present) {

@@ -3,7 +3,8 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { BodyTarget } from '#gateway/request-body.ts';
-import { type ResponseHandler, requestHead, type UpstreamConnection } from '#gateway/upstream-connection.ts';
+import { requestHead } from '#gateway/request-head.ts';
+import type { ResponseHandler, UpstreamConnection } from '#gateway/upstream-connection.ts';
 import { createUpstreamPool, type UpstreamPool } from '#gateway/upstream-pool.ts';
 
 /** A legacy server that says what the test says, by connection and as bytes. */
@@ -53,9 +54,7 @@ function ask(
   return new Promise(resolve => {
     const heard = { status: 0, body: '', code: undefined } as Heard;
     const handler: ResponseHandler = {
-      onSend(connection) {
-        heard.connection = connection;
-      },
+      onSend: () => {},
       onInformation: () => {},
       onHead(status) {
         heard.status = status;
@@ -67,8 +66,8 @@ function ask(
       onEnd: () => resolve(heard),
       onError: error => resolve(Object.assign(heard, { code: error.code ?? error.message })),
     };
-    const sent = body && { chunked: true, sendTo: body, resume: () => {}, drop: () => {} };
-    pool.send({ method, head: requestHead(method, '/', ['host', 'a.example'], sent), body: sent }, handler);
+    const sent = body && { length: null, sendTo: body, resume: () => {}, drop: () => {} };
+    heard.connection = pool.send({ method, head: requestHead(method, '/', ['host', 'a.example'], sent), body: sent }, handler);
   });
 }
 
@@ -82,6 +81,8 @@ test('one after the other share a connection, two at once do not', async () => {
 test.each([
   ['says so', page('Connection: close\r\n')],
   ['keeps it for a second only', page('Keep-Alive: timeout=1\r\n')],
+  ['keeps it for no time', page('Keep-Alive: timeout=0\r\n')],
+  ['says both, as an old one', 'HTTP/1.0 200 OK\r\nConnection: close\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi'],
   ['says something behind its answer', `${page()}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil`],
 ])('a connection is not used again if its server %s', async (_what, said) => {
   answer = socket => void socket.write(said);
@@ -177,4 +178,40 @@ test('where a body is expected, none is said too', () => {
   for (const method of ['POST', 'PUT', 'PATCH']) expect(requestHead(method, '/', [], null)).toContain('\r\ncontent-length: 0\r\n');
   expect(requestHead('GET', '/', [], null)).not.toContain('content-length');
   expect(requestHead('POST', '/', ['content-length', '0'], null).match(/content-length/g)).toHaveLength(1);
+});
+
+test('how long a body is, is said by the body alone', () => {
+  const body = (length: string | null) => ({ length, sendTo: () => {}, resume: () => {}, drop: () => {} });
+  const framing = (head: string) => head.match(/^(?:content-length|transfer-encoding): .*$/gm);
+  for (const method of ['GET', 'POST']) {
+    for (const said of [[], ['content-length', '7'], ['content-length', '0']]) {
+      expect(framing(requestHead(method, '/', said, body('5')))).toEqual(['content-length: 5']);
+      expect(framing(requestHead(method, '/', said, body(null)))).toEqual(['transfer-encoding: chunked']);
+    }
+  }
+  expect(framing(requestHead('GET', '/', ['content-length', '7'], null))).toEqual(['content-length: 0']);
+});
+
+test('a reader that stops at the end of its answer stops nobody else’s', async () => {
+  await ask({ onData: ({ connection }) => connection.pause() });
+  expect(await ask()).toMatchObject({ body: 'hi', code: undefined });
+  expect(sockets.length).toBe(1);
+});
+
+test('a connection that has not sent all of a request serves no other', async () => {
+  answer = (socket, request) => void (request.startsWith('POST') ? socket.pause().write(page()) : socket.write(page()));
+  const big = Buffer.alloc(20_000_000, 'x');
+  const body = (target: BodyTarget) => {
+    target.write(big);
+    target.end();
+  };
+  expect(await ask({ method: 'POST', body })).toMatchObject({ body: 'hi' });
+  expect(await ask()).toMatchObject({ body: 'hi' });
+  expect(sockets.length).toBe(2);
+});
+
+test('a pool that is closed opens nothing', async () => {
+  pool.close();
+  await expect(ask()).rejects.toThrow('closed');
+  expect(sockets.length).toBe(0);
 });

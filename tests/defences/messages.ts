@@ -137,8 +137,8 @@ export const messages: Defence[] = [
     edits: [
       edit(
         'gateway/dispatch.ts',
-        'if (this.response.write(Buffer.from(bytes.subarray(start, end)))) return;',
-        'this.response.cork();\n    this.response.write(Buffer.from(bytes.subarray(start, end)));\n    if (this.response.writable) return;',
+        'if (!this.response.write(Buffer.from(bytes.subarray(start, end))) && !this.full) this.waitForReader();',
+        'this.response.cork();\n    this.response.write(Buffer.from(bytes.subarray(start, end)));',
       ),
     ],
     tests: ['tests/faults/large-bodies.test.ts'],

@@ -5,10 +5,13 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TLSSocket } from 'node:tls';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import type { UpstreamRules } from '#config/catalogue.ts';
+import { createQueue } from '#gateway/queue.ts';
+import { requestHead } from '#gateway/request-head.ts';
+import { createUpstreamPool } from '#gateway/upstream-pool.ts';
 import { createUpstreams } from '#gateway/upstreams.ts';
 import { grant } from '#store/rules.ts';
 import { startApp, type TestApp } from '#tests/app.ts';
@@ -164,6 +167,58 @@ describe('a legacy server behind TLS', () => {
     expect(refused.answer.status).toBe(502);
     refused.socket.destroy();
   });
+});
+
+test('what a server says behind its answer is not read by whoever waits for the connection', async () => {
+  // The first record of TLS ends with the answer; the second comes in the same breath.
+  const head = 'HTTP/1.1 200 OK\r\nContent-Length: ';
+  const length = 16_384 - head.length - '16384\r\n\r\n'.length;
+  const answer = `${head}${length}\r\n\r\n${'x'.repeat(length)}`;
+  const evil = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil';
+  const server = createTlsServer({ key: pem('server-key'), cert: pem('server') }, socket =>
+    socket.on('error', () => {}).on('data', () => socket.write(answer + evil)),
+  );
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const pool = createUpstreamPool({
+    origin: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    tls: { servername: 'legacy.internal', rejectUnauthorized: true, ca: pem('ca') },
+    ...{ connections: 1, connectMs: 5_000, headersMs: 5_000, bodyMs: 5_000 },
+  });
+  const queue = createQueue(1, () => 0);
+  const bodies = await Promise.all(
+    [1, 2, 3].map(
+      visitor =>
+        new Promise<string>((resolve, reject) => {
+          let body = '';
+          const handler = {
+            onSend: () => {},
+            onInformation: () => {},
+            onHead: () => {},
+            onData: (bytes: Buffer, start: number, end: number) => {
+              body += bytes.toString('latin1', start, end);
+            },
+            onEnd() {
+              queue.leave(guest);
+              resolve(body);
+            },
+            onError: reject,
+          };
+          const send = { method: 'GET', head: requestHead('GET', '/', ['host', 'a'], null), body: null };
+          const begin = () => void pool.send(send, handler);
+          const guest = { visitor, service: null, standing: 'away' as const, since: 0, begin, giveUp: reject };
+          queue.enter(guest);
+        }),
+    ),
+  );
+  expect(bodies.map(body => body.replace(/x+/, 'x'))).toEqual(['x', 'x', 'x']);
+  pool.close();
+  await new Promise(resolve => server.close(resolve));
+});
+
+test('an address of IPv6 has brackets in a URL only', async () => {
+  const upstreams = createUpstreams(new Map(), { connectSeconds: 1, headersSeconds: 1, bodySeconds: 1, connections: 1 });
+  expect(upstreams.of('https://[::1]:1').direct).toMatchObject({ hostname: '::1', servername: '' });
+  await upstreams.close();
 });
 
 describe('a legacy server that fails', () => {
