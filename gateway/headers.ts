@@ -53,7 +53,7 @@ const CLAIMS =
 const WORDS =
   /^x-(?:[a-z0-9-]+-)?(?:user|username|userid|userinfo|email|groups?|roles?|login|identity|principal|subject|claims?|oidc|saml|jwt|oauth|id-token|access-token|consumer|host)(?:-|$)/;
 
-// Written anew for every request. Node has answered `Expect: 100-continue` by now, and undici refuses to send it.
+// Written anew for every request. `Expect: 100-continue` has been answered by now.
 const OURS = new Set(['host', 'cookie', 'expect']);
 
 const KEPT_VERDICTS = 1_000;
