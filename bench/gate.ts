@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import fastify, { type FastifyRequest } from 'fastify';
 import { addCookies } from '#gateway/cookies.ts';
+import { createFilter, requestHeaders, responseFacts, responseHeaders } from '#gateway/forwarding/headers.ts';
 import { createGuard } from '#gateway/guard.ts';
-import { createFilter, requestHeaders, responseFacts, responseHeaders } from '#gateway/headers.ts';
 import { createIdentities } from '#gateway/identity.ts';
 import { createIdentityTokens } from '#gateway/identity-token.ts';
 import { serviceStates } from '#gateway/service-states.ts';

@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { applyChange } from './changes.ts';
 import type { AppDeps, Lasting } from './deps.ts';
+import { acceptHandshakes } from './forwarding/upgrade.ts';
 import { createParts, type Parts } from './parts.ts';
 import { addPortal } from './portal-scope.ts';
 import { demandRules } from './route-rules.ts';
 import { addFirstChecks, createServer } from './server.ts';
 import { addSites } from './site-scope.ts';
 import { buildSites } from './sites.ts';
-import { acceptHandshakes } from './upgrade.ts';
 
 /** What serves one catalogue: the app that answers, and what it works with. */
 export type Built = {

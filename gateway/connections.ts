@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { isWebSocketHandshake } from './upgrade.ts';
+import { isWebSocketHandshake } from './forwarding/upgrade.ts';
 
 /**
  * How slow somebody may be. Neither a request nor a connection has a limit as a whole: an upload may take an hour, an event stream a

@@ -1,6 +1,6 @@
 import secureSession from '@fastify/secure-session';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { unpadded } from './headers.ts';
+import { unpadded } from './forwarding/headers.ts';
 
 /**
  * The gateway's cookies. Each is bound to one host, holds one random token sealed by `@fastify/secure-session`, and means nothing

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { Page } from '#config/catalogue.ts';
-import { identityHeaders } from './headers.ts';
+import { identityHeaders } from './forwarding/headers.ts';
 import { type IdentityTokens, TOKEN_SECONDS } from './identity-token.ts';
 import type { Session } from './sessions.ts';
 

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { OutboxState } from '#store/outbox-queue.ts';
 import type { Counts } from './counts.ts';
-import type { Upstream } from './upstreams.ts';
+import type { Upstream } from './forwarding/upstreams.ts';
 
 /** What the page of metrics is made of; all of it is looked at when somebody asks for the page, and not before. */
 export type Sources = {

@@ -7,6 +7,7 @@ import { createAnswers } from './answers.ts';
 import { addCookies } from './cookies.ts';
 import { createFormTokens } from './csrf.ts';
 import type { AppDeps, Lasting } from './deps.ts';
+import { createUpstreams } from './forwarding/upstreams.ts';
 import { createGuard, type Guard } from './guard.ts';
 import { createIdentities } from './identity.ts';
 import { createIdentityTokens } from './identity-token.ts';
@@ -15,7 +16,6 @@ import { createReturnAddresses } from './return-address.ts';
 import { serviceStates } from './service-states.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import type { Sites } from './sites.ts';
-import { createUpstreams } from './upstreams.ts';
 
 export type Parts = Awaited<ReturnType<typeof createParts>>;
 

@@ -5,13 +5,13 @@ import type { Answers } from './answers.ts';
 import { splitTarget } from './canonical-path.ts';
 import { isPartOfPage, wantsJson } from './client.ts';
 import type { Counts } from './counts.ts';
-import { addForwarding, type ForwardDeps } from './forward.ts';
+import { addForwarding, type ForwardDeps } from './forwarding/forward.ts';
+import { isHandshake, tunnel } from './forwarding/upgrade.ts';
 import { addSiteHandOff, sendToPortal } from './hand-off.ts';
 import { addKeptFormPage, type KeptFormDeps, keepOrLose, keptFormPressed, putKeptForm } from './kept-form.ts';
 import { inviteBody } from './server.ts';
 import type { Session } from './sessions.ts';
 import type { Found, Sites } from './sites.ts';
-import { isHandshake, tunnel } from './upgrade.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

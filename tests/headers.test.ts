@@ -13,7 +13,7 @@ import {
   responseFacts,
   responseHeaders,
   withoutCookies,
-} from '#gateway/headers.ts';
+} from '#gateway/forwarding/headers.ts';
 
 const identity: Identity = {
   userId: 'JSMITH12',

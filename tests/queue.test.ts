@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createQueue, type Guest } from '#gateway/queue.ts';
+import { createQueue, type Guest } from '#gateway/forwarding/queue.ts';
 
 /** Somebody with a request, who says when it begins. */
 type Visit = Guest & { began: boolean };

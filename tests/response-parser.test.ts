@@ -2,7 +2,7 @@ import { createServer, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ResponseFault, ResponseParser } from '#gateway/response-parser.ts';
+import { ResponseFault, ResponseParser } from '#gateway/forwarding/response-parser.ts';
 
 type Read = {
   informed: number[];

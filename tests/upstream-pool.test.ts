@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { BodyTarget } from '#gateway/request-body.ts';
-import { requestHead } from '#gateway/request-head.ts';
-import type { ResponseHandler, UpstreamConnection } from '#gateway/upstream-connection.ts';
-import { createUpstreamPool, type UpstreamPool } from '#gateway/upstream-pool.ts';
+import type { BodyTarget } from '#gateway/forwarding/request-body.ts';
+import { requestHead } from '#gateway/forwarding/request-head.ts';
+import type { ResponseHandler, UpstreamConnection } from '#gateway/forwarding/upstream-connection.ts';
+import { createUpstreamPool, type UpstreamPool } from '#gateway/forwarding/upstream-pool.ts';
 
 /** A legacy server that says what the test says, by connection and as bytes. */
 let server: Server;

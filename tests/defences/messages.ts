@@ -1,6 +1,6 @@
 import { attacks, type Defence, edit, lookUp } from './defence.ts';
 
-const headers = (take: string, put = '') => edit('gateway/headers.ts', take, put);
+const headers = (take: string, put = '') => edit('gateway/forwarding/headers.ts', take, put);
 const spelling = (read: string) =>
   edit('config/catalogue-headers.ts', 'name.toLowerCase().replace(/[^a-z0-9]/g', `name.toLowerCase().replace(${read}`);
 /** A header that is believed although nobody but its sender vouches for it. */
@@ -121,9 +121,9 @@ export const messages: Defence[] = [
     rows: [94],
     out: 'a body goes on before anybody reads it',
     edits: [
-      edit('gateway/dispatch.ts', 'onRequest: (request, reply) => forward(request, reply, route, live),'),
+      edit('gateway/forwarding/dispatch.ts', 'onRequest: (request, reply) => forward(request, reply, route, live),'),
       edit(
-        'gateway/dispatch.ts',
+        'gateway/forwarding/dispatch.ts',
         "handler: (request, reply) => route.trouble(request, reply, 'internal', 'the hook forwards'),",
         'handler: (request, reply) => forward(request, reply, route, live),',
       ),
@@ -136,7 +136,7 @@ export const messages: Defence[] = [
     out: 'an answer waits for whoever reads it',
     edits: [
       edit(
-        'gateway/dispatch.ts',
+        'gateway/forwarding/dispatch.ts',
         'if (!this.response.write(Buffer.from(bytes.subarray(start, end))) && !this.full) this.waitForReader();',
         'this.response.cork();\n    this.response.write(Buffer.from(bytes.subarray(start, end)));',
       ),

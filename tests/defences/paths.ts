@@ -67,7 +67,13 @@ export const paths: Defence[] = [
   {
     rows: [24],
     out: 'the path is forwarded as it was judged',
-    edits: [edit('gateway/dispatch.ts', "request.raw.url ?? '/'", String.raw`(request.raw.url ?? '/').replace(/^\/[a-z]+(?=\/)/i, '')`)],
+    edits: [
+      edit(
+        'gateway/forwarding/dispatch.ts',
+        "request.raw.url ?? '/'",
+        String.raw`(request.raw.url ?? '/').replace(/^\/[a-z]+(?=\/)/i, '')`,
+      ),
+    ],
     tests: [attacks, 'tests/gateway/forwarding.test.ts'],
   },
   { rows: [25], out: 'a hash is refused', edits: [path(" || raw.includes('#')")], tests: [attacks] },

@@ -16,19 +16,19 @@ export const routing: Defence[] = [
   {
     rows: [28],
     out: 'the route to legacy pages has no parameter',
-    edits: [edit('gateway/dispatch.ts', "url: '/*',", "url: '/:service/*',")],
+    edits: [edit('gateway/forwarding/dispatch.ts', "url: '/*',", "url: '/:service/*',")],
     tests: ['tests/gateway/attacks-routes.test.ts'],
   },
   {
     rows: [29],
     out: 'upstreams are told apart by their origin',
-    edits: [edit('gateway/upstreams.ts', 'const known = upstreams.get(origin);', 'const known = [...upstreams.values()][0];')],
+    edits: [edit('gateway/forwarding/upstreams.ts', 'const known = upstreams.get(origin);', 'const known = [...upstreams.values()][0];')],
     tests: ['tests/gateway/forwarding.test.ts'],
   },
   {
     rows: [30],
     out: 'certificates of legacy servers are verified',
-    edits: [edit('gateway/upstreams.ts', 'rejectUnauthorized: true,', 'rejectUnauthorized: false as true,')],
+    edits: [edit('gateway/forwarding/upstreams.ts', 'rejectUnauthorized: true,', 'rejectUnauthorized: false as true,')],
     tests: ['tests/gateway/upstreams.test.ts'],
   },
   {
@@ -48,7 +48,7 @@ export const routing: Defence[] = [
     out: 'no route has a version',
     edits: [
       edit(
-        'gateway/dispatch.ts',
+        'gateway/forwarding/dispatch.ts',
         "'the hook forwards'),\n  });",
         "'the hook forwards'),\n  });\n  sites.route({ method: 'GET', url: '/*', exposeHeadRoute: false, config: { rule: 'asset' }, constraints: { version: '1.0.0' }, handler: (_request, reply) => reply.send('another') });",
       ),
@@ -101,7 +101,7 @@ export const sockets: Defence[] = [
     out: 'a handshake behind an answer on its way ends the connection, not the process',
     edits: [
       edit(
-        'gateway/upgrade.ts',
+        'gateway/forwarding/upgrade.ts',
         `    } catch {
       // An earlier answer is still on its way on this connection; nobody who means well asks like that.
       socket.destroy();
@@ -124,13 +124,13 @@ export const sockets: Defence[] = [
   {
     rows: [34],
     out: 'what follows a handshake waits until it was agreed to',
-    edits: [edit('gateway/upgrade.ts', '  handshake.end();', '  handshake.end(heads.get(request.raw));')],
+    edits: [edit('gateway/forwarding/upgrade.ts', '  handshake.end();', '  handshake.end(heads.get(request.raw));')],
     tests: ['tests/gateway/handshakes.test.ts'],
   },
   {
     rows: [35],
     out: 'only a WebSocket is switched to',
-    edits: [edit('gateway/upgrade.ts', " || headers.upgrade?.toLowerCase() !== 'websocket'")],
+    edits: [edit('gateway/forwarding/upgrade.ts', " || headers.upgrade?.toLowerCase() !== 'websocket'")],
     tests: [upgrades],
   },
   {
@@ -138,7 +138,7 @@ export const sockets: Defence[] = [
     out: 'nobody listens for CONNECT',
     edits: [
       edit(
-        'gateway/upgrade.ts',
+        'gateway/forwarding/upgrade.ts',
         'export function acceptHandshakes(app: FastifyInstance): void {',
         String.raw`export function acceptHandshakes(app: FastifyInstance): void {
   app.server.on('connect', (_request, socket) => socket.end('HTTP/1.1 200 OK\r\n\r\n'));`,

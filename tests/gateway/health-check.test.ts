@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { HealthRules, UpstreamRules } from '#config/catalogue.ts';
-import { createCondition } from '#gateway/condition.ts';
-import { startHealthCheck } from '#gateway/health-check.ts';
-import { createUpstreams } from '#gateway/upstreams.ts';
+import { createCondition } from '#gateway/forwarding/condition.ts';
+import { startHealthCheck } from '#gateway/forwarding/health-check.ts';
+import { createUpstreams } from '#gateway/forwarding/upstreams.ts';
 import { startApp, type TestApp } from '#tests/app.ts';
 import { startServer, withUpstreams } from '#tests/legacy-wire.ts';
 import { ask, upgrade } from '#tests/raw-http.ts';

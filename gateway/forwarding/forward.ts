@@ -1,9 +1,9 @@
 import { METHODS } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Settings } from '#config/settings.ts';
+import type { LiveConnections } from '../live.ts';
 import { addDispatch } from './dispatch.ts';
 import { addHttpProxy } from './http-proxy.ts';
-import type { LiveConnections } from './live.ts';
 import { createRoute, type Route, type RouteDeps } from './route.ts';
 
 /** How a judged request reaches its legacy server. */

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { LiveConnections } from '../live.ts';
 import { isEventStream, requestHeaders, responseHeaders, valuesOf } from './headers.ts';
-import type { LiveConnections } from './live.ts';
 import { bytesPassed } from './passed-bytes.ts';
 import { type Guest, type Vain, wordsOf } from './queue.ts';
 import { bodyOf, limitSilence } from './request-body.ts';

@@ -1,10 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Catalogue, closureAt, type Page, type Service, type Site } from '#config/catalogue.ts';
-import type { Answers } from './answers.ts';
-import type { Cookies } from './cookies.ts';
+import type { Answers } from '../answers.ts';
+import type { Cookies } from '../cookies.ts';
+import type { IdentityOf } from '../identity.ts';
+import type { ProblemCode } from '../problems.ts';
 import { createFilter, type RequestFacts, type ResponseFacts, responseFacts } from './headers.ts';
-import type { IdentityOf } from './identity.ts';
-import type { ProblemCode } from './problems.ts';
 import type { Upstream, Upstreams } from './upstreams.ts';
 
 /** What every way of forwarding needs to know of a request that was judged. */

@@ -3,9 +3,9 @@ import { Agent as HttpsAgent } from 'node:https';
 import { isIP } from 'node:net';
 import type { Catalogue, HealthRules, UpstreamRules } from '#config/catalogue.ts';
 import type { Settings } from '#config/settings.ts';
+import type { ProblemCode } from '../problems.ts';
 import { type Condition, createCondition } from './condition.ts';
 import { startHealthCheck, type Way } from './health-check.ts';
-import type { ProblemCode } from './problems.ts';
 import { createQueue, type Queue } from './queue.ts';
 import { createUpstreamPool, type PoolOptions, type Tls, type UpstreamPool } from './upstream-pool.ts';
 
