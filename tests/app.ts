@@ -14,7 +14,7 @@ import { letterheadOf } from '#notify/letter.ts';
 import { startWorker, type Worker } from '#notify/worker.ts';
 import type { Store } from '#store/database.ts';
 import { freePort } from './free-port.ts';
-import { copyDatabase } from './servers.ts';
+import { copyDatabase, dropDatabase } from './servers.ts';
 
 /** The whole demo, listening on a free loopback port, with a clock that a test can move. Ends with `close()`. */
 export type TestApp = {
@@ -50,7 +50,8 @@ async function switches(): Promise<Record<string, string>> {
 
 export async function startApp({ env = {}, change = deps => deps }: TestOptions = {}): Promise<TestApp> {
   const dataDir = mkdtempSync(join(tmpdir(), 'portal-test-'));
-  const settings = readSettings({ PORT: String(await freePort()), DATA_DIR: dataDir, LOG_LEVEL: 'info', ...(await switches()), ...env });
+  const switched = await switches();
+  const settings = readSettings({ PORT: String(await freePort()), DATA_DIR: dataDir, LOG_LEVEL: 'info', ...switched, ...env });
   const lines: string[] = [];
   const clock = { now: Date.now() };
   const now = () => clock.now;
@@ -84,6 +85,7 @@ export async function startApp({ env = {}, change = deps => deps }: TestOptions 
       await worker?.close();
       await installation.close();
       await demo.close();
+      if (switched.DATABASE_URL) await dropDatabase(switched.DATABASE_URL);
       rmSync(dataDir, { recursive: true, force: true });
     },
   };

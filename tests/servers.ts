@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { freePort } from './free-port.ts';
+import { quickFolder } from './quick-folder.ts';
 
 // Everything the tests need that npm cannot bring. `node tests/servers.ts` installs what is missing, or says how.
 const debianPackages = [
@@ -106,14 +107,24 @@ async function askPostgres(url: string, statement: string): Promise<void> {
   }
 }
 
+function besides(url: string, database: string): string {
+  const other = new URL(url);
+  other.pathname = `/${database}`;
+  return other.href;
+}
+
+const nameOf = (url: string) => new URL(url).pathname.slice(1);
+
 /** A database like another one that nobody is connected to, much sooner than it could be made anew; returns its URL. */
 export async function copyDatabase(url: string): Promise<string> {
-  const [copy, maintenance] = [new URL(url), new URL(url)];
-  copy.pathname = `/portal_${randomBytes(6).toString('hex')}`;
-  maintenance.pathname = '/postgres';
-  await askPostgres(maintenance.href, `create database ${copy.pathname.slice(1)} template ${new URL(url).pathname.slice(1)}`);
-  return copy.href;
+  const copy = `portal_${randomBytes(6).toString('hex')}`;
+  await askPostgres(besides(url, 'postgres'), `create database ${copy} template ${nameOf(url)}`);
+  return besides(url, copy);
 }
+
+/** Puts a copy away, so that a long run does not collect hundreds of them. */
+export const dropDatabase = (url: string): Promise<void> =>
+  askPostgres(besides(url, 'postgres'), `drop database ${nameOf(url)} with (force)`);
 
 export type Postgres = {
   port: number;
@@ -126,7 +137,7 @@ export type Postgres = {
 
 /** A real PostgreSQL on a free port of 127.0.0.1, from npm; `freshDatabase` makes an empty one and returns its URL. */
 export async function startPostgres(...options: string[]): Promise<Postgres> {
-  const dir = mkdtempSync(join(tmpdir(), 'portal-postgres-'));
+  const dir = quickFolder('portal-postgres-');
   const as = asNobody(dir);
   const data = join(dir, 'data');
   // Sorted by language, as most installations are: code that relies on the order of bytes must say so.

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
@@ -8,7 +8,7 @@ import { addMembership } from '#store/memberships.ts';
 import { addOrganisation } from '#store/organisations.ts';
 import { addPerson } from '#store/people.ts';
 import { startSession } from '#store/sessions.ts';
-import { type Postgres, startPostgres } from '#tests/servers.ts';
+import { copyDatabase, type Postgres, startPostgres } from '#tests/servers.ts';
 
 export const start = Date.UTC(2019, 2, 4, 9);
 export const key = Buffer.alloc(32, 7);
@@ -22,6 +22,9 @@ export type House = {
   elsewhere(): Promise<Store>;
 };
 
+/** Tables are made once and then copied, which takes a tenth of the time. */
+const makeTables = async (place: Place) => (await openStore(place)).close();
+
 type Ground = { begin(): Promise<void>; freshPlace(): Promise<Place>; end(): Promise<void> };
 
 function sqliteGround(): Ground {
@@ -30,10 +33,13 @@ function sqliteGround(): Ground {
   return {
     async begin() {
       dir = mkdtempSync(join(tmpdir(), 'portal-store-'));
+      await makeTables({ file: join(dir, 'template.sqlite') });
     },
     async freshPlace() {
       files += 1;
-      return { file: join(dir, `${files}.sqlite`) };
+      const file = join(dir, `${files}.sqlite`);
+      copyFileSync(join(dir, 'template.sqlite'), file);
+      return { file };
     },
     async end() {
       rmSync(dir, { recursive: true, force: true });
@@ -43,11 +49,14 @@ function sqliteGround(): Ground {
 
 function postgresGround(): Ground {
   let server: Postgres;
+  let template = '';
   return {
     async begin() {
       server = await startPostgres();
+      template = await server.freshDatabase();
+      await makeTables({ url: template });
     },
-    freshPlace: async () => ({ url: await server.freshDatabase() }),
+    freshPlace: async () => ({ url: await copyDatabase(template) }),
     end: () => server.stop(),
   };
 }
