@@ -9,7 +9,7 @@ import { prepareDemo } from '#gateway/demo.ts';
 import type { AppDeps } from '#gateway/deps.ts';
 import { type Installation, openInstallation } from '#gateway/installation.ts';
 import { type Serving, startServing } from '#gateway/serving.ts';
-import { createHashing } from '#gateway/sign-in/hashing.ts';
+import { createHashing, type Hashing } from '#gateway/sign-in/hashing.ts';
 import { letterheadOf } from '#notify/letter.ts';
 import { startWorker, type Worker } from '#notify/worker.ts';
 import type { Store } from '#store/database.ts';
@@ -38,6 +38,11 @@ export type TestApp = {
 /** What a visitor and a look into the store need of it; the gateway may as well be in a process of its own. */
 export type DemoPlace = Pick<TestApp, 'port' | 'portal' | 'store' | 'browser' | 'signIn' | 'outbox'>;
 
+// Each of the demo's few passwords is hashed once in a process: that was a third of the time of a start.
+const hashing = createHashing();
+const hashes = new Map<string, Promise<string>>();
+const remembering: Hashing = { ...hashing, hash: password => hashes.getOrInsertComputed(password, hashing.hash) };
+
 export type TestOptions = { env?: Record<string, string>; change?: (deps: AppDeps) => AppDeps };
 
 /** Both switches as this run has them: nothing set, or a database of its own on the servers that vitest started (both-sides/). */
@@ -58,7 +63,7 @@ export async function startApp({ env = {}, change = deps => deps }: TestOptions 
   const demo = await prepareDemo(settings, now);
   const installation = await openInstallation(settings, { kind: 'demo', onError: error => lines.push(String(error)) });
   const { store, feed, keys } = installation;
-  const { transports, pages } = await demo.settle(store, createHashing());
+  const { transports, pages } = await demo.settle(store, remembering);
   const log = new PassThrough().on('data', chunk => lines.push(String(chunk)));
   const { catalogue, directory } = demo;
   let worker: Worker | null = null;
