@@ -21,7 +21,7 @@ export async function startFleet(
   own: (index: number) => Record<string, string> = () => ({}),
 ): Promise<Fleet> {
   const dir = mkdtempSync(join(tmpdir(), 'portal-fleet-'));
-  const keys = { SESSION_KEYS: Buffer.alloc(32, 1).toString('base64'), NODE_COMPILE_CACHE: join(dir, 'compiled') };
+  const keys = { SESSION_KEYS: Buffer.alloc(32, 1).toString('base64') };
   const dataDir = settings.DATA_DIR ?? join(dir, 'data');
   const gateways: ChildProcess[] = [];
   const ports: number[] = [];

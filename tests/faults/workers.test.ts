@@ -29,7 +29,7 @@ beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'portal-workers-'));
   port = await freePort();
   const keys = { DATABASE_URL: await postgres.freshDatabase(), SESSION_KEYS: Buffer.alloc(32, 1).toString('base64') };
-  env = { ...keys, PORT: String(port), DATA_DIR: join(dir, 'data'), NODE_COMPILE_CACHE: join(dir, 'compiled'), WORKERS: String(WORKERS) };
+  env = { ...keys, PORT: String(port), DATA_DIR: join(dir, 'data'), WORKERS: String(WORKERS) };
 });
 afterAll(async () => {
   if (gateway) await stopGateway(gateway, 'SIGKILL');
