@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
-import { chunksOf } from './chunks.ts';
 import type { Change } from './database.ts';
+import { insertRows } from './many.ts';
 import { subjectKey } from './names.ts';
 import type { IdentityKind, Provider, Reader, Tables } from './tables.ts';
 
@@ -27,7 +27,7 @@ export async function addIdentity(tx: Change, added: NewIdentity): Promise<numbe
 
 /** The same for many people at once. */
 export async function addIdentities(tx: Change, added: readonly NewIdentity[]): Promise<void> {
-  for (const chunk of chunksOf(added)) await tx.insertInto('identities').values(chunk.map(identityRow)).execute();
+  await insertRows(tx, 'identities', added.map(identityRow));
 }
 
 /** The identity with that user ID or address, however it is written. */

@@ -1,5 +1,6 @@
 import { type Change, readTogether } from './database.ts';
 import {
+  addRules,
   administratorRole,
   councilDomain,
   councilRole,
@@ -30,11 +31,13 @@ function holds(organisation: number, person: number, role: string): RuleValues {
   return { domain, ptype: 'g', v: [personSubject(person), role, domain] };
 }
 
-/** The two rules every organisation starts with: its administrators open the administration and appoint further ones. */
-export async function openOrganisation(tx: Change, { organisation, now }: { organisation: number; now: number }): Promise<void> {
+/** The two rules every new organisation starts with: its administrators open the administration and appoint further ones. */
+export async function openOrganisations(tx: Change, opened: readonly { organisation: number; now: number }[]): Promise<void> {
   const administration = serviceObject('organisation-admin');
-  await ensureRule(tx, { ...allow(organisation, administratorRole, administration, 'use'), by: null, now });
-  await ensureRule(tx, { ...allow(organisation, administratorRole, administration, 'grant'), by: null, now });
+  const rules = opened.flatMap(({ organisation, now }) =>
+    (['use', 'grant'] as const).map(action => ({ ...allow(organisation, administratorRole, administration, action), by: null, now })),
+  );
+  await addRules(tx, rules);
 }
 
 /** Gives a person a service, until `endsAt` or for good; another end replaces the grant. Returns whether anything changed. */
@@ -56,6 +59,18 @@ export function appointAdministrator(
   { organisation, person, ...by }: { organisation: number; person: number } & By,
 ): Promise<boolean> {
   return ensureRule(tx, { ...holds(organisation, person, administratorRole), ...by });
+}
+
+/** The same for people who are none: nobody looks whether they are. */
+export async function appointAdministrators(
+  tx: Change,
+  appointed: readonly { organisation: number; person: number }[],
+  by: By,
+): Promise<void> {
+  await addRules(
+    tx,
+    appointed.map(({ organisation, person }) => ({ ...holds(organisation, person, administratorRole), ...by })),
+  );
 }
 
 /** Ends it. Whether this is the last one is for the caller to ask first, inside the same change (administratorsOf). */
