@@ -1,3 +1,4 @@
+import { type RawBuilder, sql } from 'kysely';
 import type { Change } from './database.ts';
 import { insertRows } from './many.ts';
 import type { Reader, RuleDomain } from './tables.ts';
@@ -30,6 +31,8 @@ function word(id: string): string {
 export const personSubject = (person: number): string => `u:${whole(person)}`;
 /** The person a rule speaks of: 42 for u:42. */
 export const personOf = (subject: string): number => Number(subject.slice('u:'.length));
+/** The same inside a statement, of a column of subjects. */
+export const personIn = (column: string): RawBuilder<number> => sql`cast(substr(${sql.ref(column)}, 3) as bigint)`;
 export const organisationDomain = (organisation: number): `o:${number}` => `o:${whole(organisation)}`;
 export const serviceObject = (service: string): string => `s:${word(service)}`;
 export const serviceRole = (service: string): string => `r:${word(service)}`;

@@ -6,8 +6,9 @@ import type { Question } from '#policies/decision.ts';
 import { toCsv } from '#policies/export.ts';
 import { createPolicies } from '#policies/policies.ts';
 import { openStore, type Store } from '#store/database.ts';
+import { factsOf } from '#store/facts.ts';
 import { applyImport } from '#store/import-people.ts';
-import { factsOf, rulesAsOf } from '#store/rules.ts';
+import { rulesAsOf } from '#store/rules.ts';
 import { type CountySize, giveRights, peopleRows, servicesOf } from '../../bench/county.ts';
 import { compareWithCasbin, kinds } from '../../bench/county-questions.ts';
 
