@@ -3,7 +3,7 @@ import type { Change } from './database.ts';
 import { insertRows } from './many.ts';
 import type { Reader, Tables } from './tables.ts';
 
-const activityKinds = [
+export const activityKinds = [
   'person-added',
   'person-imported',
   'person-changed',
@@ -58,6 +58,8 @@ export type Entry = {
   service: string | null;
   data: Record<string, unknown>;
 };
+/** As much of an entry as says what it makes doubtful. */
+export type Heard = Pick<Entry, 'id' | 'kind' | 'organisation' | 'person'>;
 type Row = Tables['activity'];
 
 const sha256 = (text: string): string => hash('sha256', text);
