@@ -1,6 +1,6 @@
 import type { Change } from './database.ts';
 import { insertRows } from './many.ts';
-import { foldName, fullName, subjectKey } from './names.ts';
+import { foldKey, foldName, fullName, subjectKey } from './names.ts';
 import type { PersonRow, Provider, Reader } from './tables.ts';
 
 export type NewPerson = {
@@ -17,7 +17,11 @@ const nameColumns = (firstName: string, lastName: string) => ({
   last_name: lastName,
   name_search: foldName(`${firstName} ${lastName}`),
 });
-const emailColumns = (email: string | null) => ({ email, email_key: email === null ? null : subjectKey(email) });
+const emailColumns = (email: string | null) => ({
+  email,
+  email_key: email === null ? null : subjectKey(email),
+  email_search: email === null ? null : foldKey(email),
+});
 
 const personRow = ({ sourceId, firstName, lastName, email, phone, now }: NewPerson) => ({
   source_id: sourceId ?? null,
