@@ -1,8 +1,8 @@
 import { domainOf, type Question } from '#policies/decision.ts';
 import { buildRights } from '#policies/rights.ts';
+import { factsOf, type StoredRule } from '#store/facts.ts';
 import { administratorsOf } from '#store/rights.ts';
 import { administratorRole, personSubject } from '#store/rule-rows.ts';
-import { factsOf, type StoredRule } from '#store/rules.ts';
 import type { PersonRow, Reader } from '#store/tables.ts';
 
 /**

@@ -9,7 +9,7 @@ import { serviceStates } from '#gateway/service-states.ts';
 import { createSessions } from '#gateway/sessions.ts';
 import { buildSites } from '#gateway/sites.ts';
 import { createPolicies } from '#policies/policies.ts';
-import { factsOf } from '#store/rules.ts';
+import { factsOf } from '#store/facts.ts';
 import { startApp } from '#tests/app.ts';
 
 /**

@@ -1,18 +1,44 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+const EVERY_MS = 2;
 
-// Loaded before a gateway: answers every message with the longest wait of its event loop since the last one, its
-// memory, and the processor time it has taken so far.
-const RESOLUTION_MS = 2;
-const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-delay.enable();
+/**
+ * `stallMs` is the longest wait between two turns of the event loop, `ownMs` the most processor time that its thread took between two.
+ * The second is of its own making; the rest of a stall it waited for a processor that others had.
+ */
+export type Stall = { stallMs: number; ownMs: number };
+export type LoopState = Stall & { rssMiB: number; cpuMs: number };
 
-export type LoopState = { stallMs: number; rssMiB: number; cpuMs: number };
+/** Watches the event loop of this thread from now on. Every call tells of the time since the last one. */
+export function watchLoop(): () => Stall {
+  let longest: Stall = { stallMs: 0, ownMs: 0 };
+  let before = { at: performance.now(), taken: ownTime() };
+  const turn = () => {
+    const now = { at: performance.now(), taken: ownTime() };
+    longest = {
+      stallMs: Math.max(longest.stallMs, now.at - before.at - EVERY_MS),
+      ownMs: Math.max(longest.ownMs, now.taken - before.taken),
+    };
+    before = now;
+  };
+  setInterval(turn, EVERY_MS).unref();
+  return () => {
+    turn();
+    const told = longest;
+    longest = { stallMs: 0, ownMs: 0 };
+    return told;
+  };
+}
 
-process.on('message', () => {
-  const { user, system } = process.cpuUsage();
-  const stallMs = Math.max(0, delay.max / 1e6 - RESOLUTION_MS);
-  const state: LoopState = { stallMs, rssMiB: process.memoryUsage.rss() / 2 ** 20, cpuMs: (user + system) / 1000 };
-  delay.reset();
-  process.send?.(state);
-});
-process.channel?.unref();
+function ownTime(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
+// Loaded before a gateway, it answers every message with the state since the last one.
+if (process.send) {
+  const stall = watchLoop();
+  process.on('message', () => {
+    const { user, system } = process.cpuUsage();
+    process.send?.({ ...stall(), rssMiB: process.memoryUsage.rss() / 2 ** 20, cpuMs: (user + system) / 1000 } satisfies LoopState);
+  });
+  process.channel?.unref();
+}

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import type { Question } from '#policies/decision.ts';
 import { createFreshCache } from '#policies/fresh-cache.ts';
 import { createPolicies, type Policies } from '#policies/policies.ts';
-import { factsOf } from '#store/rules.ts';
+import { factsOf } from '#store/facts.ts';
 import type { Reader } from '#store/tables.ts';
 import { type CountySize, servicesOf } from './county.ts';
 

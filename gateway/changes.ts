@@ -1,5 +1,5 @@
 import type { Policies } from '#policies/policies.ts';
-import type { ActivityKind, Entry } from '#store/activity.ts';
+import type { ActivityKind, Heard } from '#store/activity.ts';
 import type { LiveConnections } from './live.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -9,10 +9,10 @@ type Doubtful = {
   live: Pick<LiveConnections, 'reviewSoon'>;
 };
 
-/** What each change makes doubtful; the next request reads it anew. */
-export function applyChange(entry: Entry, { policies, sessions, live }: Doubtful): void {
+/** What each change makes doubtful; the next request reads it anew. The same change may be applied more than once. */
+export function applyChange(entry: Heard, { policies, sessions, live }: Doubtful): void {
   if (!leavesRights.has(entry.kind)) dropRights(entry, policies);
-  sessions.forget(entry);
+  if (!leavesSessions.has(entry.kind)) sessions.forget(entry);
   live.reviewSoon();
 }
 
@@ -29,9 +29,18 @@ const leavesRights: ReadonlySet<ActivityKind> = new Set<ActivityKind>([
   'security-phone-deleted',
 ]);
 
+/** What somebody may do is no part of their session; everything else drops it. */
+const leavesSessions: ReadonlySet<ActivityKind> = new Set<ActivityKind>([
+  'access-changed',
+  'administrator-appointed',
+  'administrator-dismissed',
+  'blocked',
+  'unblocked',
+]);
+
 /** A change in an organisation concerns nothing outside it; one that names none concerns the person, wherever they belong. */
-function dropRights({ kind, organisation, person }: Entry, policies: Doubtful['policies']): void {
-  if (kind === 'council-role-given' || kind === 'council-role-taken') policies.changed('o:council');
-  if (organisation !== null) policies.changed(`o:${organisation}`);
-  else if (person !== null) policies.personChanged(person);
+function dropRights({ id, kind, organisation, person }: Heard, policies: Doubtful['policies']): void {
+  if (kind === 'council-role-given' || kind === 'council-role-taken') policies.changed('o:council', id);
+  if (organisation !== null) policies.changed(`o:${organisation}`, id);
+  else if (person !== null) policies.personChanged(person, id);
 }

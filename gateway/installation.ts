@@ -36,14 +36,17 @@ export async function openInstallation(settings: Settings, { kind, onError, onEn
   const store = await openFor(settings, kind, {
     onError,
     // The answer to a change is given when this process already judges by it; the others are woken and not waited for.
-    onChanged: async () => {
-      wakeUp.publish();
-      await feed?.catchUp();
+    onChanged: async made => {
+      const entries = appendedIn(made);
+      const caughtUp = feed?.catchUp();
+      wakeUp.publish(entries);
+      if (onEntry) entries.forEach(onEntry);
+      await caughtUp;
     },
   });
   feed = await startFeed(store, { wakeUp, onError });
   return {
-    store: onEntry ? telling(store, onEntry) : store,
+    store,
     feed,
     keys,
     wakeUp,
@@ -52,22 +55,6 @@ export async function openInstallation(settings: Settings, { kind, onError, onEn
       await wakeUp.close();
       await store.close();
       lock?.release();
-    },
-  };
-}
-
-function telling(store: Store, onEntry: (entry: Entry) => void): Store {
-  return {
-    ...store,
-    async change(work) {
-      let written: readonly Entry[] = [];
-      const result = await store.change(async tx => {
-        const made = await work(tx);
-        written = appendedIn(tx);
-        return made;
-      });
-      written.forEach(onEntry);
-      return result;
     },
   };
 }

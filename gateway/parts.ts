@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { type Catalogue, closureAt } from '#config/catalogue.ts';
 import { createPolicies } from '#policies/policies.ts';
-import { factsOf } from '#store/rules.ts';
+import { factsOf } from '#store/facts.ts';
 import { createViews } from '#views/render.ts';
 import { createAnswers } from './answers.ts';
 import { addCookies } from './cookies.ts';

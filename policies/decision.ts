@@ -15,6 +15,8 @@ export type Facts = {
   open: boolean;
   people: ReadonlyMap<number, 'active' | 'inactive'>;
   rules: readonly Rule[];
+  /** The number of the last change they know of; left out, they know of none. */
+  asOf?: number;
 };
 
 export const actions = ['use', 'grant'] as const;

@@ -4,8 +4,8 @@ import { createGenerations, type GenerationsOptions } from './generations.ts';
 export type FreshCache<K, V> = {
   /** The value at once if it is known, else a promise of one read no earlier than the last drop that concerned the key. */
   get(key: K): V | Promise<V>;
-  /** The key's value may have changed: forget it, and let no load that has already begun deliver it. */
-  drop(key: K): void;
+  /** The key's value may have changed: forget it, and let no load that has already begun deliver it, unless it is not concerned. */
+  drop(key: K, concerns?: (value: V) => boolean): void;
   dropAll(): void;
   /** Drops what the predicate picks. A load under way is judged by what it brings, when it lands. */
   dropWhere(concerns: (key: K, value: V) => boolean): void;
@@ -89,10 +89,12 @@ export function createFreshCache<K, V extends NonNullable<unknown> | null>(optio
       const value = kept.get(key);
       return value === undefined ? load(key) : value;
     },
-    drop(key) {
-      kept.delete(key);
+    drop(key, concerns) {
+      const value = kept.peek(key);
+      if (value !== undefined && (concerns?.(value) ?? true)) kept.delete(key);
       const flight = flights.get(key);
-      if (flight) spoil(key, flight);
+      if (flight && concerns) suspect(key, flight, (_key, brought) => concerns(brought));
+      else if (flight) spoil(key, flight);
     },
     dropAll() {
       kept.clear();

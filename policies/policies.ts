@@ -30,10 +30,13 @@ export type Policies = {
   decide(question: Question): Decision | Promise<Decision>;
   /** Allows if any of these services may be used: for pages that several services share. */
   anyServiceOn(question: Omit<Question, 'service' | 'action'> & { services: readonly string[] }): Promise<Decision>;
-  /** Rules, subscriptions or membership of a domain changed: no question asked from now on is judged by what was read before. */
-  changed(domain: Domain | 'all'): void;
+  /**
+   * Rules, subscriptions or membership of a domain changed: no question asked from now on is judged by what was read before. With the
+   * number of the change, what already knows of it stays: a change may be heard of more than once.
+   */
+  changed(domain: Domain | 'all', change?: number): void;
   /** A person was activated or deactivated. */
-  personChanged(person: number): void;
+  personChanged(person: number, change?: number): void;
   /** The decision in words, with the rules behind it. */
   explain(question: Question, names?: Names): Promise<Explanation>;
   sizes(): { enforcers: number; weight: number; loading: number; remembered: number };
@@ -136,8 +139,12 @@ export function createPolicies(deps: PoliciesDeps): Policies {
   return {
     decide,
     anyServiceOn,
-    changed: domain => (domain === 'all' ? cache.dropAll() : cache.drop(domain)),
-    personChanged: person => cache.dropWhere((_domain, rights) => rights.people.has(person)),
+    changed(domain, change = Number.POSITIVE_INFINITY) {
+      if (domain === 'all') cache.dropAll();
+      else cache.drop(domain, rights => rights.asOf < change);
+    },
+    personChanged: (person, change = Number.POSITIVE_INFINITY) =>
+      cache.dropWhere((_domain, rights) => rights.asOf < change && rights.people.has(person)),
     explain,
     sizes() {
       let remembered = 0;

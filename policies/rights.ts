@@ -5,6 +5,7 @@ import { checkTimes, holdsAt, ruleText } from './rules.ts';
 /** What one domain's rules say, true from `validFrom` up to but not including `validUntil` unless the rules change. */
 export type Rights = {
   people: Facts['people'];
+  asOf: number;
   validFrom: number;
   validUntil: number;
   /** How much they weigh in memory, counted in people and rules. */
@@ -20,8 +21,8 @@ const ownWeight = 20;
 const rememberedEach = 2;
 
 /** Builds the rights of a domain from its facts for the time around `now`. Throws MalformedRuleFault. */
-export function buildRights(domain: Domain, { open, people, rules }: Facts, now: number): Rights {
-  if (people.size === 0) return rightsOfNobody(people);
+export function buildRights(domain: Domain, { open, people, rules, asOf = 0 }: Facts, now: number): Rights {
+  if (people.size === 0) return rightsOfNobody(people, asOf);
   for (const rule of rules) checkTimes(rule);
   const holding = rules.filter(rule => holdsAt(rule, now));
   const weight = ownWeight + people.size + holding.length;
@@ -29,6 +30,7 @@ export function buildRights(domain: Domain, { open, people, rules }: Facts, now:
   const memory = createMemory(weight * rememberedEach);
   return {
     people,
+    asOf,
     weight,
     ...boundsAround(rules, now),
     judge(question) {
@@ -92,9 +94,10 @@ function createMemory(max: number) {
 }
 
 /** Everybody is a stranger to an organisation without people. It may well be an invented one, so nothing is built for it. */
-function rightsOfNobody(people: Facts['people']): Rights {
+function rightsOfNobody(people: Facts['people'], asOf: number): Rights {
   return {
     people,
+    asOf,
     weight: 0,
     validFrom: Number.NEGATIVE_INFINITY,
     validUntil: Number.POSITIVE_INFINITY,

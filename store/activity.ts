@@ -1,9 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { chunksOf } from './chunks.ts';
+import { hash, randomBytes } from 'node:crypto';
 import type { Change } from './database.ts';
+import { insertRows } from './many.ts';
 import type { Reader, Tables } from './tables.ts';
 
-const activityKinds = [
+export const activityKinds = [
   'person-added',
   'person-imported',
   'person-changed',
@@ -58,9 +58,12 @@ export type Entry = {
   service: string | null;
   data: Record<string, unknown>;
 };
+/** As much of an entry as says what it makes doubtful. */
+export type Heard = Pick<Entry, 'id' | 'kind' | 'organisation' | 'person'>;
 type Row = Tables['activity'];
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const sha256 = (text: string): string => hash('sha256', text);
+const saltBytes = 16;
 const beginning = sha256('services-portal activity');
 
 function canonical(value: unknown): string {
@@ -95,10 +98,10 @@ function rowOf(entry: NewEntry, id: number, before: string, hashOfText: string):
   return { ...row, chain_hash: chainHash(before, row) };
 }
 
-const appended = new WeakMap<Change, Entry[]>();
+const appended = new WeakMap<Change, Row[]>();
 
 /** What a change has written so far, in order: whoever makes the change can tell of it once it is committed. */
-export const appendedIn = (tx: Change): readonly Entry[] => appended.get(tx) ?? [];
+export const appendedIn = (tx: Change): Entry[] => (appended.get(tx) ?? []).map(asEntry);
 
 /**
  * Writes one entry of the log and returns its id. Only inside `change`: its lock is what makes the ids one gapless row, each
@@ -112,22 +115,24 @@ export async function append(tx: Change, entry: NewEntry): Promise<number> {
 /** Writes entries in this order, in as few statements as there can be, and returns their ids. */
 export async function appendAll(tx: Change, entries: readonly NewEntry[]): Promise<number[]> {
   if (!tx.isTransaction) throw new Error('Activity is written inside a change only.');
+  if (entries.length === 0) return [];
   const last = await tx.selectFrom('activity').select(['id', 'chain_hash']).orderBy('id', 'desc').limit(1).executeTakeFirst();
   const rows: Row[] = [];
   const texts: Tables['activity_text'][] = [];
+  const salts = randomBytes(saltBytes * entries.length);
   let [id, before] = [last?.id ?? 0, last?.chain_hash ?? beginning];
-  for (const entry of entries) {
+  for (const [index, entry] of entries.entries()) {
     id += 1;
-    const salt = randomBytes(16).toString('hex');
+    const salt = salts.toString('hex', index * saltBytes, (index + 1) * saltBytes);
     const text = entry.text ? canonical(entry.text) : null;
     const row = rowOf(entry, id, before, text === null ? '' : textHash(salt, text));
     rows.push(row);
     if (text !== null) texts.push({ activity_id: id, salt, text });
     before = row.chain_hash;
   }
-  for (const chunk of chunksOf(rows)) await tx.insertInto('activity').values(chunk).execute();
-  for (const chunk of chunksOf(texts)) await tx.insertInto('activity_text').values(chunk).execute();
-  appended.set(tx, [...appendedIn(tx), ...rows.map(asEntry)]);
+  await insertRows(tx, 'activity', rows);
+  await insertRows(tx, 'activity_text', texts);
+  appended.set(tx, [...(appended.get(tx) ?? []), ...rows]);
   return rows.map(row => row.id);
 }
 

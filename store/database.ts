@@ -9,7 +9,7 @@ import { guardTransaction } from './transaction-guard.ts';
 export type Change = Transaction<Tables>;
 export type Place = { file: string } | { url: string };
 export type StoreOptions = {
-  onChanged?: () => Promise<void>;
+  onChanged?: (made: Change) => Promise<void>;
   onError?: (error: unknown) => void;
 };
 export type Store = {
@@ -41,7 +41,8 @@ export async function readAsItIs<T>(place: Place, work: (db: Reader) => Promise<
 
 /**
  * Opens the SQLite file or the PostgreSQL database and brings its tables up to date. Throws OpeningFault when it cannot be had.
- * `change` runs one transaction that takes the one lock of all writers first; once it is committed it awaits `onChanged`.
+ * `change` runs one transaction that takes the one lock of all writers first; once it is committed it awaits `onChanged`, which gets
+ * the transaction to look up what it wrote, and can ask it nothing more.
  * A fault of `onChanged` goes to `onError` only, because the change has been made by then.
  */
 export async function openStore(place: Place, { onChanged, onError = () => {} }: StoreOptions = {}): Promise<Store> {
@@ -59,11 +60,11 @@ export async function openStore(place: Place, { onChanged, onError = () => {} }:
     kind,
     db,
     async change(work) {
-      const result = await changing.transaction().execute(async tx => {
+      const { made, result } = await changing.transaction().execute(async tx => {
         if (kind === 'postgres') await lock(tx);
-        return guardTransaction(() => work(tx));
+        return { made: tx, result: await guardTransaction(() => work(tx)) };
       });
-      await onChanged?.().catch(onError);
+      await onChanged?.(made).catch(onError);
       return result;
     },
     async close() {

@@ -1,9 +1,9 @@
-import { type Entry, latest, readAfter } from './activity.ts';
+import { type Heard, latest, readAfter } from './activity.ts';
 import type { Store } from './database.ts';
 import type { WakeUp } from './wake-up.ts';
 
 export type FeedOptions = { pollMs?: number; wakeUp: WakeUp; onError?: (error: unknown) => void };
-export type EntryListener = (entry: Entry) => void;
+export type EntryListener = (entry: Heard) => void;
 export type Feed = {
   /** The id of the last entry every listener has seen. */
   position(): number;
@@ -11,21 +11,29 @@ export type Feed = {
   catchUp(): Promise<void>;
   /** Milliseconds, by the monotonic clock, since the last good read of the log began. */
   staleFor(): number;
-  /** Returns how to stop hearing of them. */
+  /** Hears of every entry, in order, and may have heard of it before. Returns how to stop hearing of them. */
   onEntry(listener: EntryListener): () => void;
   close(): Promise<void>;
 };
 
 const pageSize = 500;
+// A second is what is promised of every change; half of it is for a processor that has much else to do.
+const halfOfASecond = 500;
 
-/** Follows the activity from its present end: reads on every wake-up, and every `pollMs` whether or not one comes. */
-export async function startFeed(store: Pick<Store, 'db'>, { pollMs = 1_000, wakeUp, onError = () => {} }: FeedOptions): Promise<Feed> {
+/**
+ * Follows the activity from its present end: reads on every wake-up, and every `pollMs` whether or not one comes. What a wake-up brings
+ * is told at once, and counts for nothing: only what was read has been seen.
+ */
+export async function startFeed(
+  store: Pick<Store, 'db'>,
+  { pollMs = halfOfASecond, wakeUp, onError = () => {} }: FeedOptions,
+): Promise<Feed> {
   const listeners = new Set<EntryListener>();
   let goodReadBegan = performance.now();
   let position = await latest(store.db);
   let closed = false;
 
-  function tell(entry: Entry) {
+  function tell(entry: Heard) {
     for (const listener of listeners) {
       try {
         listener(entry);
@@ -33,6 +41,10 @@ export async function startFeed(store: Pick<Store, 'db'>, { pollMs = 1_000, wake
         onError(error);
       }
     }
+  }
+
+  function see(entry: Heard) {
+    tell(entry);
     position = entry.id;
   }
 
@@ -40,7 +52,7 @@ export async function startFeed(store: Pick<Store, 'db'>, { pollMs = 1_000, wake
     for (;;) {
       const began = performance.now();
       const entries = await readAfter(store.db, position, pageSize);
-      entries.forEach(tell);
+      entries.forEach(see);
       if (entries.length < pageSize) {
         goodReadBegan = began;
         return;
@@ -52,7 +64,11 @@ export async function startFeed(store: Pick<Store, 'db'>, { pollMs = 1_000, wake
   const look = () => {
     if (!closed) catchUp().catch(onError);
   };
-  wakeUp.onWake(look);
+  wakeUp.onWake(entries => {
+    if (closed) return;
+    for (const entry of entries) if (entry.id > position) tell(entry);
+    look();
+  });
   const timer = setInterval(look, pollMs);
   return {
     position: () => position,

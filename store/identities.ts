@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely';
-import { chunksOf } from './chunks.ts';
 import type { Change } from './database.ts';
-import { subjectKey } from './names.ts';
+import { insertRows } from './many.ts';
+import { foldKey, subjectKey } from './names.ts';
 import type { IdentityKind, Provider, Reader, Tables } from './tables.ts';
 
 export type IdentityRow = Selectable<Tables['identities']>;
@@ -10,12 +10,17 @@ export type NewIdentity = { person: number; kind: IdentityKind; subject: string;
 /** Passwords of Education and council accounts are checked by the directory; only registered people have one here. */
 const providerOf = (kind: IdentityKind): Provider => (kind === 'registered' ? 'local' : 'directory');
 
+const subjectColumns = (subject: string) => ({
+  subject: subject.trim(),
+  subject_key: subjectKey(subject),
+  subject_search: foldKey(subject),
+});
+
 const identityRow = ({ person, kind, subject, now }: NewIdentity) => ({
   person_id: person,
   kind,
   provider: providerOf(kind),
-  subject: subject.trim(),
-  subject_key: subjectKey(subject),
+  ...subjectColumns(subject),
   created_at: now,
 });
 
@@ -27,7 +32,7 @@ export async function addIdentity(tx: Change, added: NewIdentity): Promise<numbe
 
 /** The same for many people at once. */
 export async function addIdentities(tx: Change, added: readonly NewIdentity[]): Promise<void> {
-  for (const chunk of chunksOf(added)) await tx.insertInto('identities').values(chunk.map(identityRow)).execute();
+  await insertRows(tx, 'identities', added.map(identityRow));
 }
 
 /** The identity with that user ID or address, however it is written. */
@@ -49,7 +54,7 @@ export function identitiesOf(db: Reader, person: number): Promise<IdentityRow[]>
 export async function changeSubject(tx: Change, person: number, provider: Provider, subject: string): Promise<void> {
   await tx
     .updateTable('identities')
-    .set({ subject: subject.trim(), subject_key: subjectKey(subject) })
+    .set(subjectColumns(subject))
     .where('person_id', '=', person)
     .where('provider', '=', provider)
     .execute();

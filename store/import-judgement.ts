@@ -3,43 +3,52 @@ import { holderKey, type ImportState, type KnownPerson } from './import-state.ts
 import { subjectKey } from './names.ts';
 import { organisationDomain } from './rule-rows.ts';
 
+type Numbered = { number: number; row: ImportRow };
+
 /** What earlier rows of the same file have said; rows that contradict each other are for a human. */
 export type Seen = {
-  people: Map<string, { row: number; details: string }>;
-  holders: Map<string, { row: number; sourceId: string }>;
-  organisations: Map<string, { row: number; name: string }>;
-  pairs: Map<string, { row: number; rest: string }>;
+  /** By source id the rows of one person, each for another organisation. */
+  people: Map<string, Numbered[]>;
+  /** By user ID or address the last row that gave it to somebody. */
+  holders: Map<string, Numbered>;
+  /** By code the last row with a name for it. */
+  organisations: Map<string, Numbered>;
 };
 
 /** Before the first row. */
-export const nothingSeen = (): Seen => ({ people: new Map(), holders: new Map(), organisations: new Map(), pairs: new Map() });
+export const nothingSeen = (): Seen => ({ people: new Map(), holders: new Map(), organisations: new Map() });
 
-const detailsOf = (row: ImportRow) => JSON.stringify([row.first_name, row.last_name, row.email, row.phone, row.user_id]);
-const restOf = (row: ImportRow) => JSON.stringify([wantsAdministrator(row), row.job_role]);
-const pairOf = (row: ImportRow) => JSON.stringify([row.source_id, row.organisation_code]);
+const details = ['first_name', 'last_name', 'email', 'phone', 'user_id'] as const;
+const sameDetails = (one: ImportRow, other: ImportRow) => details.every(name => one[name] === other[name]);
+const sameRest = (one: ImportRow, other: ImportRow) =>
+  one.job_role === other.job_role && wantsAdministrator(one) === wantsAdministrator(other);
+
+const samePair = (row: ImportRow, seen: Seen): Numbered | undefined =>
+  seen.people.get(row.source_id)?.find(before => before.row.organisation_code === row.organisation_code);
+
 /** Who may hold a user ID or address once only: the one this row gives its person. */
 export const signInOf = (row: ImportRow) => {
   const { provider, subject } = subjectOf(row);
   return holderKey(provider, subject);
 };
 
-function contradiction(row: ImportRow, seen: Seen): string | null {
-  const person = seen.people.get(row.source_id);
-  if (person && person.details !== detailsOf(row)) return `Row ${person.row} gives this person other details.`;
-  const holder = seen.holders.get(signInOf(row));
-  if (holder && holder.sourceId !== row.source_id) return `Row ${holder.row} gives this user ID or email to another person.`;
+function contradiction(row: ImportRow, signIn: string, seen: Seen): string | null {
+  const person = seen.people.get(row.source_id)?.[0];
+  if (person && !sameDetails(person.row, row)) return `Row ${person.number} gives this person other details.`;
+  const holder = seen.holders.get(signIn);
+  if (holder && holder.row.source_id !== row.source_id) return `Row ${holder.number} gives this user ID or email to another person.`;
   const organisation = seen.organisations.get(row.organisation_code);
-  if (organisation && row.organisation_name !== '' && organisation.name !== row.organisation_name) {
-    return `Row ${organisation.row} gives this organisation another name.`;
+  if (organisation && row.organisation_name !== '' && organisation.row.organisation_name !== row.organisation_name) {
+    return `Row ${organisation.number} gives this organisation another name.`;
   }
-  const pair = seen.pairs.get(pairOf(row));
-  if (pair && pair.rest !== restOf(row)) return `Row ${pair.row} says something else about this person in this organisation.`;
+  const pair = samePair(row, seen);
+  if (pair && !sameRest(pair.row, row)) return `Row ${pair.number} says something else about this person in this organisation.`;
   return null;
 }
 
-function conflictOf(row: ImportRow, state: ImportState): string | null {
+function conflictOf(row: ImportRow, signIn: string, state: ImportState): string | null {
   const person = state.people.get(row.source_id);
-  const holder = state.holders.get(signInOf(row));
+  const holder = state.holders.get(signIn);
   // A name that comes back with another source id may be another human being; their rights must not pass on.
   if (holder !== undefined && holder !== person?.row.id) return 'The user ID or email belongs to a person with another source id.';
   // Giving them an e-mail sign-in as well would open a way around the directory's password.
@@ -49,11 +58,13 @@ function conflictOf(row: ImportRow, state: ImportState): string | null {
   return null;
 }
 
-function remember(row: ImportRow, number: number, seen: Seen): void {
-  if (!seen.people.has(row.source_id)) seen.people.set(row.source_id, { row: number, details: detailsOf(row) });
-  seen.holders.set(signInOf(row), { row: number, sourceId: row.source_id });
-  seen.pairs.set(pairOf(row), { row: number, rest: restOf(row) });
-  if (row.organisation_name !== '') seen.organisations.set(row.organisation_code, { row: number, name: row.organisation_name });
+function remember(row: ImportRow, number: number, signIn: string, seen: Seen): void {
+  const one = { number, row };
+  const before = seen.people.get(row.source_id);
+  if (before) before.push(one);
+  else seen.people.set(row.source_id, [one]);
+  seen.holders.set(signIn, one);
+  if (row.organisation_name !== '') seen.organisations.set(row.organisation_code, one);
 }
 
 function differences(row: ImportRow, { row: person, subjects }: KnownPerson): string[] {
@@ -95,12 +106,13 @@ export function judgeRow(row: ImportRow, number: number, state: ImportState, see
   if (!organisation && row.organisation_name === '' && !seen.organisations.has(row.organisation_code)) {
     return verdict('error', 'organisation_name is missing, and the organisation is new.');
   }
-  const conflict = contradiction(row, seen) ?? conflictOf(row, state);
+  const signIn = signInOf(row);
+  const conflict = contradiction(row, signIn, seen) ?? conflictOf(row, signIn, state);
   if (conflict) return verdict('conflict', conflict);
-  const again = seen.pairs.get(pairOf(row));
-  if (again) return verdict('unchanged', `The same as row ${again.row}.`);
+  const again = samePair(row, seen);
+  if (again) return verdict('unchanged', `The same as row ${again.number}.`);
   const before = seen.people.has(row.source_id);
-  remember(row, number, seen);
+  remember(row, number, signIn, seen);
   const person = state.people.get(row.source_id);
   if (organisation && person?.memberships.get(organisation.id)?.removed === 'by-somebody') {
     return verdict('removed-by-administrator', 'Somebody removed this person from the organisation: an import does not bring them back.');

@@ -28,14 +28,17 @@ type Planning = Pick<Importing, 'now' | 'firstRow' | 'onProgress'>;
 
 /** The dry run: what would become of each row, in order. Writes nothing. */
 export async function planImport(db: Reader, rows: readonly ImportRow[], planning: Planning): Promise<ImportResult[]> {
-  const { now, firstRow = 1, onProgress } = planning;
+  return (await plan(db, rows, planning)).map(({ planned }) => planned);
+}
+
+async function plan(db: Reader, rows: readonly ImportRow[], { now, firstRow = 1, onProgress }: Planning): Promise<Planned[]> {
   const seen = nothingSeen();
-  const results: ImportResult[] = [];
+  const results: Planned[] = [];
   for (let start = 0; start < rows.length; start += batchSize) {
     const batch = rows.slice(start, start + batchSize).map(trimRow);
     const state = await readImportState(db, batch, now);
     batch.forEach((row, index) => {
-      results.push(judgeRow(row, start + index + firstRow, state, seen));
+      results.push({ row, planned: judgeRow(row, start + index + firstRow, state, seen) });
     });
     onProgress?.({ step: 'checked', rows: results.length, of: rows.length });
   }
@@ -47,15 +50,14 @@ export async function planImport(db: Reader, rows: readonly ImportRow[], plannin
  * Says what became of each. Batches stand on their own: after a fault in the middle, importing the file again does the rest.
  */
 export async function applyImport(store: Store, rows: readonly ImportRow[], importing: Importing): Promise<ImportResult[]> {
-  const { firstRow = 1, onProgress } = importing;
-  const plan = await planImport(store.db, rows, importing);
+  const planned = await plan(store.db, rows, importing);
   const run: Run = { ...importing, seen: nothingSeen(), welcomed: new Map() };
   const results: ImportResult[] = [];
   for (let start = 0; start < rows.length; start += batchSize) {
-    const batch = plan.slice(start, start + batchSize).map(planned => ({ planned, row: trimRow(rows[planned.row - firstRow]!) }));
+    const batch = planned.slice(start, start + batchSize);
     if (start > 0) await pause(breathMs);
     results.push(...(await store.change(tx => applyBatch(tx, batch, run))));
-    onProgress?.({ step: 'written', rows: results.length, of: rows.length });
+    importing.onProgress?.({ step: 'written', rows: results.length, of: rows.length });
   }
   return results;
 }
@@ -65,24 +67,24 @@ type Planned = { planned: ImportResult; row: ImportRow };
 async function applyBatch(tx: Change, batch: Planned[], run: Run): Promise<ImportResult[]> {
   const results: ImportResult[] = [];
   for (const part of partsOf(batch)) results.push(...(await applyPart(tx, part, run)));
-  return results;
+  return results.sort((one, other) => one.row - other.row);
 }
 
-/** Cuts before a row that speaks of a person or a sign-in an earlier row speaks of, since that row is judged by what the other wrote. */
+/**
+ * Divides rows so that within a part each is of another person and another sign-in, since it is judged by what earlier rows wrote of
+ * theirs. Rows of one organisation stay in order, as the first of them may be the one that names it.
+ */
 function partsOf(batch: Planned[]): Planned[][] {
   const parts: Planned[][] = [];
-  let people = new Set<string>();
-  let signIns = new Set<string>();
+  const lastOf = new Map<string, number>();
   for (const one of batch) {
-    const [person, signIn] = [one.row.source_id, signInOf(one.row)];
-    if (parts.length === 0 || people.has(person) || signIns.has(signIn)) {
-      parts.push([]);
-      people = new Set();
-      signIns = new Set();
-    }
-    parts.at(-1)?.push(one);
-    people.add(person);
-    signIns.add(signIn);
+    const [person, signIn] = [`person ${one.row.source_id}`, `sign-in ${signInOf(one.row)}`];
+    const organisation = `organisation ${one.row.organisation_code}`;
+    const free = Math.max(lastOf.get(person) ?? -1, lastOf.get(signIn) ?? -1) + 1;
+    const part = Math.max(free, lastOf.get(organisation) ?? 0);
+    for (const key of [person, signIn, organisation]) lastOf.set(key, part);
+    parts[part] ??= [];
+    parts[part].push(one);
   }
   return parts;
 }

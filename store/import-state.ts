@@ -1,4 +1,5 @@
 import { type ImportRow, subjectOf } from './import-rows.ts';
+import { isAmong } from './many.ts';
 import { subjectKey } from './names.ts';
 import { administratorRole, personOf, personSubject } from './rule-rows.ts';
 import type { PersonRow, Provider, Reader } from './tables.ts';
@@ -25,13 +26,17 @@ export const holderKey = (provider: Provider, subject: string): string => `${pro
 
 /** Reads it for 200 rows at most. */
 export async function readImportState(db: Reader, rows: readonly ImportRow[], now: number): Promise<ImportState> {
-  const codes = rows.map(row => row.organisation_code);
-  const found = await db.selectFrom('organisations').selectAll().where('code', 'in', codes).execute();
+  const codes = [...new Set(rows.map(row => row.organisation_code))];
+  const found = await db
+    .selectFrom('organisations')
+    .selectAll()
+    .where(isAmong(db, 'code', codes))
+    .execute();
   const subjects = rows.map(row => subjectKey(subjectOf(row).subject));
   const identities = await db
     .selectFrom('identities')
     .select(['provider', 'subject', 'person_id'])
-    .where('subject_key', 'in', subjects)
+    .where(isAmong(db, 'subject_key', subjects))
     .execute();
   return {
     organisations: new Map(found.map(({ code, id, name, closed_at }) => [code, { id, name, closed: closed_at !== null }])),
@@ -42,7 +47,11 @@ export async function readImportState(db: Reader, rows: readonly ImportRow[], no
 
 async function readPeople(db: Reader, rows: readonly ImportRow[], now: number): Promise<Map<string, KnownPerson>> {
   const sourceIds = rows.map(row => row.source_id);
-  const people = await db.selectFrom('people').selectAll().where('source_id', 'in', sourceIds).execute();
+  const people = await db
+    .selectFrom('people')
+    .selectAll()
+    .where(isAmong(db, 'source_id', sourceIds))
+    .execute();
   const found = people.map((row): KnownPerson => ({ row, subjects: new Map(), memberships: new Map(), administers: new Map() }));
   const known: Known = new Map(found.map(person => [person.row.id, person]));
   const ids = [...known.keys()];
@@ -57,14 +66,23 @@ async function readPeople(db: Reader, rows: readonly ImportRow[], now: number): 
 type Known = Map<number, KnownPerson>;
 
 async function addSubjects(db: Reader, ids: number[], known: Known) {
-  const rows = await db.selectFrom('identities').selectAll().where('person_id', 'in', ids).orderBy('id', 'desc').execute();
+  const rows = await db
+    .selectFrom('identities')
+    .selectAll()
+    .where(isAmong(db, 'person_id', ids))
+    .orderBy('id', 'desc')
+    .execute();
   for (const { person_id, provider, subject, password_hash } of rows) {
     known.get(person_id)?.subjects.set(provider, { subject, hasPassword: password_hash !== null });
   }
 }
 
 async function addMemberships(db: Reader, ids: number[], known: Known) {
-  const rows = await db.selectFrom('memberships').selectAll().where('person_id', 'in', ids).execute();
+  const rows = await db
+    .selectFrom('memberships')
+    .selectAll()
+    .where(isAmong(db, 'person_id', ids))
+    .execute();
   for (const { person_id, organisation_id, job_role, removed_at, removed_by } of rows) {
     const how = removed_by === null ? 'by-itself' : 'by-somebody';
     known.get(person_id)?.memberships.set(organisation_id, { jobRole: job_role, removed: removed_at === null ? 'no' : how });
@@ -75,7 +93,7 @@ async function addRights(db: Reader, ids: number[], known: Known, now: number) {
   const rows = await db
     .selectFrom('rules')
     .select(['v0', 'domain', 'ends_at', 'revoked_at', 'revoked_by'])
-    .where('v0', 'in', ids.map(personSubject))
+    .where(isAmong(db, 'v0', ids.map(personSubject)))
     .where('ptype', '=', 'g')
     .where('v1', '=', administratorRole)
     .orderBy('id')

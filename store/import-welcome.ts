@@ -1,7 +1,7 @@
-import { append } from './activity.ts';
+import { appendAll } from './activity.ts';
 import type { Change } from './database.ts';
-import { addLink } from './links.ts';
-import { amend, enqueue } from './outbox.ts';
+import { addLinks } from './links.ts';
+import { amend, enqueueAll } from './outbox.ts';
 
 /** How an import tells its new administrators. */
 export type Welcoming = {
@@ -23,40 +23,63 @@ type Told = { organisation: string; alsoFor: string[]; by: null; at: number; lin
 export type Welcomed = Map<number, { message: number; data: Told }>;
 
 /**
- * Welcomes a new administrator. Whoever is appointed in several organisations by one import is told of them in one message, because
- * a second link would end the first.
+ * Welcomes new administrators, different people. Whoever is appointed in several organisations by one import is told of them in one
+ * message, because a second link would end the first.
  */
-export async function welcome(tx: Change, appointed: Appointed, welcomed: Welcomed, welcoming: Welcoming): Promise<void> {
-  const { person, organisation } = appointed;
-  const { name } = await tx.selectFrom('organisations').select('name').where('id', '=', organisation).executeTakeFirstOrThrow();
+export async function welcome(tx: Change, appointed: readonly Appointed[], welcomed: Welcomed, welcoming: Welcoming): Promise<void> {
+  const names = await namesOf(tx, appointed);
+  const untold: Appointed[] = [];
+  for (const one of appointed) if (!(await tellAlso(tx, one, names.get(one.organisation)!, welcomed))) untold.push(one);
+  const links = await linksFor(
+    tx,
+    // A first message that is on its way has the link, and it must go on working.
+    untold.filter(({ person, needsPassword }) => needsPassword && !welcomed.has(person)),
+    welcoming,
+  );
+  const messages = untold.map(one => messageTo(one, names.get(one.organisation)!, links.get(one.person), welcoming));
+  const ids = await enqueueAll(tx, messages);
+  for (const [index, { person }] of untold.entries()) welcomed.set(person, { message: ids[index]!, data: messages[index]!.data });
+}
+
+async function namesOf(tx: Change, appointed: readonly Appointed[]): Promise<Map<number, string>> {
+  if (appointed.length === 0) return new Map();
+  const ids = [...new Set(appointed.map(({ organisation }) => organisation))];
+  const rows = await tx.selectFrom('organisations').select(['id', 'name']).where('id', 'in', ids).execute();
+  return new Map(rows.map(({ id, name }) => [id, name]));
+}
+
+/** Says it in the message the person gets already; false if there is none, or it may have been sent. */
+async function tellAlso(tx: Change, { person }: Appointed, organisation: string, welcomed: Welcomed): Promise<boolean> {
   const before = welcomed.get(person);
-  if (before) {
-    const data = { ...before.data, alsoFor: [...before.data.alsoFor, name] };
-    if (await amend(tx, before.message, data)) {
-      welcomed.set(person, { ...before, data });
-      return;
-    }
-  }
-  const data: Told = { organisation: name, alsoFor: [], by: null, at: welcoming.now, linkExpiresAt: null };
-  // A first message that is on its way has the link, and it must go on working.
-  const link = before ? null : await linkFor(tx, appointed, welcoming);
-  data.linkExpiresAt = link?.expiresAt ?? null;
-  welcomed.set(person, { message: await send(tx, appointed, data, link, welcoming), data });
+  if (!before) return false;
+  const data = { ...before.data, alsoFor: [...before.data.alsoFor, organisation] };
+  if (!(await amend(tx, before.message, data))) return false;
+  welcomed.set(person, { ...before, data });
+  return true;
 }
 
 type Link = { address: string; expiresAt: number };
 
-async function linkFor(tx: Change, { organisation, person, needsPassword }: Appointed, welcoming: Welcoming): Promise<Link | null> {
+async function linksFor(tx: Change, appointed: readonly Appointed[], welcoming: Welcoming): Promise<Map<number, Link>> {
   const { now, linkAddress, invitationMs } = welcoming;
-  if (!needsPassword || linkAddress === null) return null;
+  if (linkAddress === null) return new Map();
   const expiresAt = now + invitationMs;
-  const token = await addLink(tx, { person, purpose: 'invitation', expiresAt, now });
-  await append(tx, { at: now, kind: 'link-made', organisation, person, data: { purpose: 'invitation' } });
-  return { address: linkAddress(token), expiresAt };
+  const tokens = await addLinks(tx, { people: appointed.map(({ person }) => person), purpose: 'invitation', expiresAt, now });
+  await appendAll(
+    tx,
+    appointed.map(({ organisation, person }) => ({
+      at: now,
+      kind: 'link-made',
+      organisation,
+      person,
+      data: { purpose: 'invitation' },
+    })),
+  );
+  return new Map([...tokens].map(([person, token]) => [person, { address: linkAddress(token), expiresAt }]));
 }
 
-function send(tx: Change, { person, email, activity }: Appointed, data: Told, link: Link | null, { now, sealKey }: Welcoming) {
+function messageTo({ person, email, activity }: Appointed, organisation: string, link: Link | undefined, { now, sealKey }: Welcoming) {
+  const data: Told = { organisation, alsoFor: [], by: null, at: now, linkExpiresAt: link?.expiresAt ?? null };
   const message = { channel: 'email', recipient: email, template: 'administrator-welcome', data, person, activity, now } as const;
-  if (!link) return enqueue(tx, message);
-  return enqueue(tx, { ...message, secrets: { key: sealKey, values: { link: link.address } }, expiresAt: link.expiresAt });
+  return link ? { ...message, secrets: { key: sealKey, values: { link: link.address } }, expiresAt: link.expiresAt } : message;
 }

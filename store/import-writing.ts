@@ -1,4 +1,4 @@
-import { append, appendAll, type NewEntry } from './activity.ts';
+import { appendAll, type NewEntry } from './activity.ts';
 import type { Change } from './database.ts';
 import { addIdentities, addIdentity, changeSubject } from './identities.ts';
 import { type ImportResult, type ImportRow, subjectOf } from './import-rows.ts';
@@ -7,9 +7,9 @@ import { type Welcomed, type Welcoming, welcome } from './import-welcome.ts';
 import { cancelLinks } from './links.ts';
 import { addMembership, addMemberships, type NewMembership, setJobRole } from './memberships.ts';
 import { fullName } from './names.ts';
-import { addOrganisation, renameOrganisation } from './organisations.ts';
+import { addOrganisations, type NewOrganisation, renameOrganisation } from './organisations.ts';
 import { addPeople, changeDetails } from './people.ts';
-import { appointAdministrator } from './rules.ts';
+import { appointAdministrators } from './rules.ts';
 
 export type JudgedRow = { row: ImportRow; result: ImportResult };
 type Writing = Welcoming & { welcomed: Welcomed };
@@ -38,13 +38,18 @@ export async function writeRows(tx: Change, judged: readonly JudgedRow[], state:
   for (const one of rows) if (one.known) await writeChanges(tx, one, one.known, log, now);
   await writeMemberships(tx, rows, log, now);
   await appendAll(tx, log);
-  for (const one of rows) if (one.result.madeAdministrator) await writeAdministrator(tx, one, run);
+  await writeAdministrators(
+    tx,
+    rows.filter(({ result }) => result.madeAdministrator),
+    run,
+  );
 }
 
 /** The ids of the rows' organisations by code, after adding the new ones and giving those renamed their new name. */
 async function writeOrganisations(tx: Change, rows: readonly JudgedRow[], state: ImportState, log: NewEntry[], now: number) {
   const ids = new Map([...state.organisations].map(([code, { id }]) => [code, id]));
   const names = new Map([...state.organisations].map(([code, { name }]) => [code, name]));
+  const added = new Map<string, NewOrganisation>();
   for (const { row } of rows) {
     const { organisation_code: code, organisation_name: name } = row;
     const before = names.get(code);
@@ -52,13 +57,15 @@ async function writeOrganisations(tx: Change, rows: readonly JudgedRow[], state:
     names.set(code, name);
     const id = ids.get(code);
     if (id === undefined || before === undefined) {
-      const organisation = await addOrganisation(tx, { code, name, type: 'school', provisioning: 'none', now });
-      ids.set(code, organisation);
-      log.push({ at: now, kind: 'organisation-added', organisation, data: { code }, text: { organisation: name } });
+      added.set(code, { code, name, type: 'school', provisioning: 'none', now });
     } else {
       await renameOrganisation(tx, id, name);
       log.push({ at: now, kind: 'organisation-changed', organisation: id, data: { code }, text: { organisation: name, before } });
     }
+  }
+  for (const [code, organisation] of await addOrganisations(tx, [...added.values()])) {
+    ids.set(code, organisation);
+    log.push({ at: now, kind: 'organisation-added', organisation, data: { code }, text: { organisation: names.get(code)! } });
   }
   return ids;
 }
@@ -103,7 +110,7 @@ async function writeChanges(tx: Change, { row, result }: Written, known: KnownPe
     else await addIdentity(tx, identityOf(row, person, now));
   }
   // A link in a mailbox the person no longer has must not open their account.
-  if (details.includes('email')) await cancelLinks(tx, { person, now });
+  if (details.includes('email')) await cancelLinks(tx, { people: [person], now });
   log.push({ at: now, kind: 'person-changed', person, data: { changes: details }, text: named(row) });
 }
 
@@ -123,12 +130,28 @@ async function writeMemberships(tx: Change, rows: readonly Written[], log: NewEn
   await addMemberships(tx, added);
 }
 
-async function writeAdministrator(tx: Change, { row, known, person, organisation }: Written, run: Writing): Promise<void> {
+async function writeAdministrators(tx: Change, rows: readonly Written[], run: Writing): Promise<void> {
   const { now } = run;
-  await appointAdministrator(tx, { organisation, person, by: null, now });
-  const activity = await append(tx, { at: now, kind: 'administrator-appointed', organisation, person, text: named(row) });
-  const hasPassword = known?.subjects.get('local')?.hasPassword ?? false;
-  const signsInHere = subjectOf(row).provider === 'local';
-  const appointed = { organisation, person, email: row.email, activity, needsPassword: signsInHere && !hasPassword };
-  if (row.email !== '') await welcome(tx, appointed, run.welcomed, run);
+  await appointAdministrators(tx, rows, { by: null, now });
+  const activities = await appendAll(
+    tx,
+    rows.map(({ row, person, organisation }) => ({
+      at: now,
+      kind: 'administrator-appointed',
+      organisation,
+      person,
+      text: named(row),
+    })),
+  );
+  const appointed = rows.map(({ row, known, person, organisation }, index) => {
+    const hasPassword = known?.subjects.get('local')?.hasPassword ?? false;
+    const signsInHere = subjectOf(row).provider === 'local';
+    return { organisation, person, email: row.email, activity: activities[index]!, needsPassword: signsInHere && !hasPassword };
+  });
+  await welcome(
+    tx,
+    appointed.filter(({ email }) => email !== ''),
+    run.welcomed,
+    run,
+  );
 }

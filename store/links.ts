@@ -1,22 +1,34 @@
 import type { Selectable } from 'kysely';
 import type { Change } from './database.ts';
+import { insertRows } from './many.ts';
 import type { LinkPurpose, Reader, Tables } from './tables.ts';
 import { hashToken, newToken } from './tokens.ts';
 
 export type LinkRow = Selectable<Tables['one_time_links']>;
 
-/** Makes a link's secret and cancels the person's earlier links of that purpose. Returns the secret, which is kept nowhere. */
-export async function addLink(
+type NewLink = { purpose: LinkPurpose; expiresAt: number; now: number };
+
+/** Makes a link for each person and cancels their earlier ones of that purpose. Returns the secrets by person, which are kept nowhere. */
+export async function addLinks(
   tx: Change,
-  { person, purpose, expiresAt, now }: { person: number; purpose: LinkPurpose; expiresAt: number; now: number },
-): Promise<string> {
-  await cancelLinks(tx, { person, purpose, now });
-  const token = newToken();
-  await tx
-    .insertInto('one_time_links')
-    .values({ link_hash: hashToken(token), person_id: person, purpose, created_at: now, expires_at: expiresAt })
-    .execute();
-  return token;
+  { people, purpose, expiresAt, now }: NewLink & { people: readonly number[] },
+): Promise<Map<number, string>> {
+  await cancelLinks(tx, { people, purpose, now });
+  const tokens = new Map(people.map(person => [person, newToken()]));
+  const rows = [...tokens].map(([person, token]) => ({
+    link_hash: hashToken(token),
+    person_id: person,
+    purpose,
+    created_at: now,
+    expires_at: expiresAt,
+  }));
+  await insertRows(tx, 'one_time_links', rows);
+  return tokens;
+}
+
+/** Makes one and returns its secret. */
+export async function addLink(tx: Change, { person, ...link }: NewLink & { person: number }): Promise<string> {
+  return (await addLinks(tx, { people: [person], ...link })).get(person)!;
 }
 
 /** The link, whatever has become of it. Looking uses nothing up: mail scanners look too. */
@@ -43,12 +55,13 @@ export async function takeLink(db: Reader, token: string, purpose: LinkPurpose, 
   return row?.person_id ?? null;
 }
 
-/** Makes a person's unused links dead, of one purpose or of all. */
+/** Makes people's unused links dead, of one purpose or of all. */
 export async function cancelLinks(
   tx: Change,
-  { person, purpose, now }: { person: number; purpose?: LinkPurpose; now: number },
+  { people, purpose, now }: { people: readonly number[]; purpose?: LinkPurpose; now: number },
 ): Promise<void> {
-  let query = tx.updateTable('one_time_links').set({ cancelled_at: now }).where('person_id', '=', person);
+  if (people.length === 0) return;
+  let query = tx.updateTable('one_time_links').set({ cancelled_at: now }).where('person_id', 'in', people);
   if (purpose) query = query.where('purpose', '=', purpose);
   await query.where('used_at', 'is', null).where('cancelled_at', 'is', null).execute();
 }

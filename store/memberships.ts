@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
-import { chunksOf } from './chunks.ts';
 import type { Change } from './database.ts';
+import { insertRows } from './many.ts';
 import { endRulesOf } from './rules.ts';
 import type { Reader, Tables } from './tables.ts';
 
@@ -66,7 +66,7 @@ export async function addMembership(tx: Change, added: NewMembership): Promise<'
 
 /** Makes people members who never belonged there. */
 export async function addMemberships(tx: Change, added: readonly NewMembership[]): Promise<void> {
-  for (const chunk of chunksOf(added)) await tx.insertInto('memberships').values(chunk.map(membershipRow)).execute();
+  await insertRows(tx, 'memberships', added.map(membershipRow));
 }
 
 export type Removal = { organisation: number; person: number; by: number | null; reason: string; now: number };

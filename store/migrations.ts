@@ -8,6 +8,7 @@ import * as activity from './migrations/0005-activity.ts';
 import * as work from './migrations/0006-work.ts';
 import * as keptForm from './migrations/0007-kept-forms.ts';
 import * as search from './migrations/0008-search.ts';
+import * as plainSearch from './migrations/0009-plain-search.ts';
 import type { Kind } from './migrations/columns.ts';
 import type { Reader } from './tables.ts';
 
@@ -20,6 +21,7 @@ const steps = {
   '0006-work': work,
   '0007-kept-forms': keptForm,
   '0008-search': search,
+  '0009-plain-search': plainSearch,
 };
 
 /** The names of all steps, in their order: how far a database has come is the name of its last. */

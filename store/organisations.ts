@@ -1,19 +1,34 @@
 import type { Change } from './database.ts';
+import { insertRows } from './many.ts';
 import { foldName } from './names.ts';
-import { openOrganisation } from './rules.ts';
+import { openOrganisations } from './rules.ts';
 import type { OrganisationRow, OrganisationType, Provisioning, Reader } from './tables.ts';
 
 export type NewOrganisation = { code: string; name: string; type: OrganisationType; provisioning: Provisioning; now: number };
 
-/** Adds an organisation with the two rules every organisation starts with. Returns its id; the code must be new. */
-export async function addOrganisation(tx: Change, { code, name, type, provisioning, now }: NewOrganisation): Promise<number> {
-  const { id } = await tx
-    .insertInto('organisations')
-    .values({ code, name, name_search: foldName(name), type, provisioning, closed_at: null, created_at: now })
-    .returning('id')
-    .executeTakeFirstOrThrow();
-  await openOrganisation(tx, { organisation: id, now });
-  return id;
+const organisationRow = ({ code, name, type, provisioning, now }: NewOrganisation) => ({
+  code,
+  name,
+  name_search: foldName(name),
+  type,
+  provisioning,
+  closed_at: null,
+  created_at: now,
+});
+
+/** Adds organisations with the two rules every organisation starts with. Returns their ids by their codes, which must be new. */
+export async function addOrganisations(tx: Change, added: readonly NewOrganisation[]): Promise<Map<string, number>> {
+  const rows = await insertRows(tx, 'organisations', added.map(organisationRow), ['id', 'code', 'created_at']);
+  await openOrganisations(
+    tx,
+    rows.map(({ id, created_at }) => ({ organisation: id, now: created_at })),
+  );
+  return new Map(rows.map(({ id, code }) => [code, id]));
+}
+
+/** Adds one and returns its id. */
+export async function addOrganisation(tx: Change, added: NewOrganisation): Promise<number> {
+  return (await addOrganisations(tx, [added])).get(added.code)!;
 }
 
 /** The organisation with that code, as the import and the command line name it. */

@@ -1,4 +1,5 @@
 import type { Change } from './database.ts';
+import { insertRows } from './many.ts';
 import { seal, unsealWithAny } from './sealing.ts';
 import type { Channel, Reader } from './tables.ts';
 
@@ -19,26 +20,32 @@ export type NewMessage = {
 // Bound to its recipient, so that a sealed code moved to another row cannot be read out to somebody else.
 const purposeOf = (template: string, recipient: string): string => `outbox:${template}:${recipient}`;
 
-/** Writes a message in the transaction of the change that causes it. Returns its id. */
+function messageRow({ channel, recipient, template, data, secrets, person, activity, expiresAt, now }: NewMessage) {
+  return {
+    created_at: now,
+    channel,
+    recipient,
+    template,
+    data: JSON.stringify(data),
+    sealed: secrets ? seal(secrets.key, purposeOf(template, recipient), JSON.stringify(secrets.values)) : null,
+    person_id: person ?? null,
+    activity_id: activity ?? null,
+    status: 'waiting' as const,
+    next_try_at: now,
+    expires_at: expiresAt ?? null,
+  };
+}
+
+/** Writes messages in the transaction of the change that causes them. Returns their ids. */
+export async function enqueueAll(tx: Change, messages: readonly NewMessage[]): Promise<number[]> {
+  const rows = await insertRows(tx, 'outbox', messages.map(messageRow), ['id']);
+  // They are given in the order of the messages, but no database promises to return them so.
+  return rows.map(({ id }) => id).sort((one, other) => one - other);
+}
+
+/** Writes one and returns its id. */
 export async function enqueue(tx: Change, message: NewMessage): Promise<number> {
-  const { channel, recipient, template, data, secrets, person, activity, expiresAt, now } = message;
-  const { id } = await tx
-    .insertInto('outbox')
-    .values({
-      created_at: now,
-      channel,
-      recipient,
-      template,
-      data: JSON.stringify(data),
-      sealed: secrets ? seal(secrets.key, purposeOf(template, recipient), JSON.stringify(secrets.values)) : null,
-      person_id: person ?? null,
-      activity_id: activity ?? null,
-      status: 'waiting',
-      next_try_at: now,
-      expires_at: expiresAt ?? null,
-    })
-    .returning('id')
-    .executeTakeFirstOrThrow();
+  const [id = 0] = await enqueueAll(tx, [message]);
   return id;
 }
 

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import { foldName, subjectKey } from './names.ts';
+import { foldKey, foldName } from './names.ts';
 import type { OrganisationRow, PersonRow, Reader } from './tables.ts';
 
 export type FoundPerson = Pick<PersonRow, 'id' | 'first_name' | 'last_name' | 'email' | 'active'> & {
@@ -60,17 +60,15 @@ export function matches(search: string, among: 'few' | 'everybody'): RawBuilder<
     words.map(word => holds(sql.ref('people.name_search'), word)),
     sql` and `,
   );
-  const typed = subjectKey(search).replace(/['’‘ʼ`´]/g, '');
-  const byEmail = holds(plain(sql.ref('people.email_key')), typed);
-  const userId = holds(plain(sql.ref('identities.subject_key')), typed);
+  const typed = foldKey(search);
+  const byEmail = holds(sql.ref('people.email_search'), typed);
+  const userId = holds(sql.ref('identities.subject_search'), typed);
   const byUserId =
     among === 'few'
       ? sql`exists (select 1 from identities where identities.person_id = people.id and ${userId})`
       : sql`people.id in (select identities.person_id from identities where ${userId})`;
   return sql`((${named}) or ${byEmail} or ${byUserId})`;
 }
-
-const plain = (column: RawBuilder<unknown>): RawBuilder<unknown> => sql`replace(replace(${column}, '''', ''), '’', '')`;
 
 // % and _ are letters to whoever types them.
 function holds(column: RawBuilder<unknown>, text: string): RawBuilder<boolean> {

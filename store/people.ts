@@ -1,6 +1,6 @@
-import { chunksOf } from './chunks.ts';
 import type { Change } from './database.ts';
-import { foldName, fullName, subjectKey } from './names.ts';
+import { insertRows } from './many.ts';
+import { foldKey, foldName, fullName, subjectKey } from './names.ts';
 import type { PersonRow, Provider, Reader } from './tables.ts';
 
 export type NewPerson = {
@@ -17,7 +17,11 @@ const nameColumns = (firstName: string, lastName: string) => ({
   last_name: lastName,
   name_search: foldName(`${firstName} ${lastName}`),
 });
-const emailColumns = (email: string | null) => ({ email, email_key: email === null ? null : subjectKey(email) });
+const emailColumns = (email: string | null) => ({
+  email,
+  email_key: email === null ? null : subjectKey(email),
+  email_search: email === null ? null : foldKey(email),
+});
 
 const personRow = ({ sourceId, firstName, lastName, email, phone, now }: NewPerson) => ({
   source_id: sourceId ?? null,
@@ -36,12 +40,8 @@ export async function addPerson(tx: Change, added: NewPerson): Promise<number> {
 
 /** Adds people who all have a source id, and returns their ids by it. */
 export async function addPeople(tx: Change, added: readonly (NewPerson & { sourceId: string })[]): Promise<Map<string, number>> {
-  const ids = new Map<string, number>();
-  for (const chunk of chunksOf(added)) {
-    const rows = await tx.insertInto('people').values(chunk.map(personRow)).returning(['id', 'source_id']).execute();
-    for (const { id, source_id } of rows) ids.set(source_id ?? '', id);
-  }
-  return ids;
+  const rows = await insertRows(tx, 'people', added.map(personRow), ['id', 'source_id']);
+  return new Map(rows.map(({ id, source_id }) => [source_id ?? '', id]));
 }
 
 export type PersonDetails = { firstName: string; lastName: string; email: string | null; phone: string | null };

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { fullName } from './names.ts';
-import { administratorRole, councilDomain, councilRole, organisationDomain, personOf, personSubject } from './rule-rows.ts';
+import { administratorRole, councilDomain, councilRole, organisationDomain, personIn, personOf, personSubject } from './rule-rows.ts';
 import type { PersonRow, Reader } from './tables.ts';
 
 // Questions screens ask about rules. Whether somebody may do something is not asked here but of the policies.
@@ -19,17 +19,12 @@ function rulesNow(db: Reader, organisation: number, ptype: 'p' | 'g', now: numbe
 
 /** The organisation's administrators, by name: those with the right now, who still belong to it and can sign in. */
 export async function administratorsOf(db: Reader, organisation: number, now: number): Promise<PersonRow[]> {
-  const rows = await rulesNow(db, organisation, 'g', now).select('v0').where('v1', '=', administratorRole).execute();
-  if (rows.length === 0) return [];
+  const appointed = rulesNow(db, organisation, 'g', now).select(personIn('v0').as('person')).where('v1', '=', administratorRole);
   return db
     .selectFrom('people')
     .innerJoin('memberships', 'memberships.person_id', 'people.id')
     .selectAll('people')
-    .where(
-      'people.id',
-      'in',
-      rows.map(row => personOf(row.v0)),
-    )
+    .where('people.id', 'in', appointed)
     .where('people.active', '=', 1)
     .where('memberships.organisation_id', '=', organisation)
     .where('memberships.removed_at', 'is', null)

@@ -1,4 +1,6 @@
+import { type RawBuilder, sql } from 'kysely';
 import type { Change } from './database.ts';
+import { insertRows } from './many.ts';
 import type { Reader, RuleDomain } from './tables.ts';
 
 export const administratorRole = 'r:organisation-admin';
@@ -29,33 +31,34 @@ function word(id: string): string {
 export const personSubject = (person: number): string => `u:${whole(person)}`;
 /** The person a rule speaks of: 42 for u:42. */
 export const personOf = (subject: string): number => Number(subject.slice('u:'.length));
+/** The same inside a statement, of a column of subjects. */
+export const personIn = (column: string): RawBuilder<number> => sql`cast(substr(${sql.ref(column)}, 3) as bigint)`;
 export const organisationDomain = (organisation: number): `o:${number}` => `o:${whole(organisation)}`;
 export const serviceObject = (service: string): string => `s:${word(service)}`;
 export const serviceRole = (service: string): string => `r:${word(service)}`;
 
-/** Writes one rule as it stands and returns its id. */
-async function addRule(tx: Change, { domain, ptype, v, startsAt, endsAt, by, reason, now }: NewRule): Promise<number> {
+function ruleRow({ domain, ptype, v, startsAt, endsAt, by, reason, now }: NewRule) {
   const [v0, v1, v2, v3, v4] = v;
   if (v0 === undefined || v1 === undefined || v2 === undefined) throw new TypeError('A rule has three values at least.');
-  const { id } = await tx
-    .insertInto('rules')
-    .values({
-      domain,
-      ptype,
-      v0,
-      v1,
-      v2,
-      v3: v3 ?? null,
-      v4: v4 ?? null,
-      starts_at: startsAt ?? null,
-      ends_at: endsAt ?? null,
-      granted_at: now,
-      granted_by: by,
-      reason: reason ?? null,
-    })
-    .returning('id')
-    .executeTakeFirstOrThrow();
-  return id;
+  return {
+    domain,
+    ptype,
+    v0,
+    v1,
+    v2,
+    v3: v3 ?? null,
+    v4: v4 ?? null,
+    starts_at: startsAt ?? null,
+    ends_at: endsAt ?? null,
+    granted_at: now,
+    granted_by: by,
+    reason: reason ?? null,
+  };
+}
+
+/** Writes rules as they stand, whatever there is already. */
+export async function addRules(tx: Change, rules: readonly NewRule[]): Promise<void> {
+  await insertRows(tx, 'rules', rules.map(ruleRow));
 }
 
 /** The rules with exactly these values that are neither revoked nor over. */
@@ -97,7 +100,7 @@ export async function ensureRule(tx: Change, rule: NewRule): Promise<boolean> {
     rule.by,
     rule.now,
   );
-  await addRule(tx, rule);
+  await addRules(tx, [rule]);
   return true;
 }
 

@@ -1,21 +1,19 @@
-import { type Change, readTogether } from './database.ts';
+import type { Change } from './database.ts';
+import { asRule, type StoredRule } from './facts.ts';
 import {
+  addRules,
   administratorRole,
   councilDomain,
   councilRole,
   endRule,
   ensureRule,
   organisationDomain,
-  personOf,
   personSubject,
   type RuleValues,
   serviceObject,
   serviceRole,
 } from './rule-rows.ts';
-import type { Reader, RuleDomain } from './tables.ts';
-
-export type StoredRule = { id: number; ptype: 'p' | 'g'; v: readonly string[]; startsAt: number | null; endsAt: number | null };
-export type StoredFacts = { open: boolean; people: Map<number, 'active' | 'inactive'>; rules: StoredRule[] };
+import type { Reader } from './tables.ts';
 
 type By = { by: number | null; now: number };
 type InService = { organisation: number; person: number; service: string };
@@ -30,11 +28,13 @@ function holds(organisation: number, person: number, role: string): RuleValues {
   return { domain, ptype: 'g', v: [personSubject(person), role, domain] };
 }
 
-/** The two rules every organisation starts with: its administrators open the administration and appoint further ones. */
-export async function openOrganisation(tx: Change, { organisation, now }: { organisation: number; now: number }): Promise<void> {
+/** The two rules every new organisation starts with: its administrators open the administration and appoint further ones. */
+export async function openOrganisations(tx: Change, opened: readonly { organisation: number; now: number }[]): Promise<void> {
   const administration = serviceObject('organisation-admin');
-  await ensureRule(tx, { ...allow(organisation, administratorRole, administration, 'use'), by: null, now });
-  await ensureRule(tx, { ...allow(organisation, administratorRole, administration, 'grant'), by: null, now });
+  const rules = opened.flatMap(({ organisation, now }) =>
+    (['use', 'grant'] as const).map(action => ({ ...allow(organisation, administratorRole, administration, action), by: null, now })),
+  );
+  await addRules(tx, rules);
 }
 
 /** Gives a person a service, until `endsAt` or for good; another end replaces the grant. Returns whether anything changed. */
@@ -56,6 +56,18 @@ export function appointAdministrator(
   { organisation, person, ...by }: { organisation: number; person: number } & By,
 ): Promise<boolean> {
   return ensureRule(tx, { ...holds(organisation, person, administratorRole), ...by });
+}
+
+/** The same for people who are none: nobody looks whether they are. */
+export async function appointAdministrators(
+  tx: Change,
+  appointed: readonly { organisation: number; person: number }[],
+  by: By,
+): Promise<void> {
+  await addRules(
+    tx,
+    appointed.map(({ organisation, person }) => ({ ...holds(organisation, person, administratorRole), ...by })),
+  );
 }
 
 /** Ends it. Whether this is the last one is for the caller to ask first, inside the same change (administratorsOf). */
@@ -127,57 +139,6 @@ export async function endRulesOf(
     .where('ptype', '=', 'g')
     .where('revoked_at', 'is', null)
     .execute();
-}
-
-type RuleRow = { id: number; ptype: 'p' | 'g'; v0: string; v1: string; v2: string; v3: string | null; v4: string | null };
-
-function asRule({ id, ptype, v0, v1, v2, v3, v4, ...window }: RuleRow & { starts_at: number | null; ends_at: number | null }): StoredRule {
-  const v = [v0, v1, v2, v3, v4].filter(value => value !== null);
-  return { id, ptype, v, startsAt: window.starts_at, endsAt: window.ends_at };
-}
-
-async function membersOf(db: Reader, domain: RuleDomain) {
-  if (domain === councilDomain) {
-    const rows = await db
-      .selectFrom('rules')
-      .select('v0')
-      .where('domain', '=', domain)
-      .where('ptype', '=', 'g')
-      .where('revoked_at', 'is', null)
-      .execute();
-    const ids = rows.map(row => personOf(row.v0));
-    return ids.length === 0 ? [] : db.selectFrom('people').select(['id', 'active']).where('id', 'in', ids).execute();
-  }
-  return db
-    .selectFrom('memberships')
-    .innerJoin('people', 'people.id', 'memberships.person_id')
-    .select(['people.id', 'people.active'])
-    .where('memberships.organisation_id', '=', Number(domain.slice('o:'.length)))
-    .where('memberships.removed_at', 'is', null)
-    .execute();
-}
-
-async function isOpen(db: Reader, domain: RuleDomain): Promise<boolean> {
-  if (domain === councilDomain) return true;
-  const id = Number(domain.slice('o:'.length));
-  const row = await db.selectFrom('organisations').select('closed_at').where('id', '=', id).executeTakeFirst();
-  return row?.closed_at === null;
-}
-
-/** All a decision in one domain rests on, read at one instant: a right must never be seen with a membership that is gone. */
-export function factsOf(db: Reader, domain: RuleDomain): Promise<StoredFacts> {
-  return readTogether(db, async reader => {
-    const open = await isOpen(reader, domain);
-    const people = await membersOf(reader, domain);
-    const rows = await reader
-      .selectFrom('rules')
-      .selectAll()
-      .where('domain', '=', domain)
-      .where('revoked_at', 'is', null)
-      .orderBy('id')
-      .execute();
-    return { open, people: new Map(people.map(({ id, active }) => [id, active === 1 ? 'active' : 'inactive'])), rules: rows.map(asRule) };
-  });
 }
 
 /** Rules read at once: of hundreds of thousands, the database's thread would hold up everybody else. */

@@ -31,6 +31,7 @@ export type Tables = {
     last_name: string;
     email: string | null;
     email_key: string | null;
+    email_search: string | null;
     phone: string | null;
     name_search: string;
     active: number;
@@ -46,6 +47,7 @@ export type Tables = {
     provider: Provider;
     subject: string;
     subject_key: string;
+    subject_search: string | null;
     password_hash: string | null;
     password_set_at: number | null;
     created_at: number;

@@ -1,24 +1,48 @@
 import { Redis } from 'ioredis';
+import { z } from 'zod';
+import { activityKinds, type Heard } from './activity.ts';
 
-/** Tells every process that there is something new to read. It carries nothing: a lost or invented one does no harm. */
+/**
+ * Tells every process that there is something new to read, and what it will find there, so that nobody is let in while it is being
+ * read. A lost one does no harm, and neither does an invented one: what it names is read again, and is what the database says.
+ */
 export type WakeUp = {
-  publish(): void;
-  onWake(listener: () => void): void;
+  publish(entries: readonly Heard[]): void;
+  onWake(listener: (entries: readonly Heard[]) => void): void;
   close(): Promise<void>;
   /** Whether what carries it cannot be reached at the moment. */
   away(): boolean;
 };
 
 const channel = 'services-portal:wake-up';
+// A change of more is found by reading, which takes no longer then.
+const mostEntries = 100;
+const id = z.int().positive();
+const messageShape = z.array(z.object({ id, kind: z.enum(activityKinds), organisation: id.nullable(), person: id.nullable() }));
+
+/** Numbers alone, no names. */
+const write = (entries: readonly Heard[]): string =>
+  entries.length > mostEntries
+    ? ''
+    : JSON.stringify(entries.map(({ id, kind, organisation, person }) => ({ id, kind, organisation, person })));
+
+/** Nothing, if it is not one of ours: then it only wakes. */
+function read(message: string): Heard[] {
+  try {
+    return messageShape.parse(JSON.parse(message));
+  } catch {
+    return [];
+  }
+}
 
 function listenerList() {
-  const listeners: (() => void)[] = [];
+  const listeners: ((entries: readonly Heard[]) => void)[] = [];
   return {
-    add: (listener: () => void) => {
+    add: (listener: (entries: readonly Heard[]) => void) => {
       listeners.push(listener);
     },
-    wake: () => {
-      for (const listener of listeners) listener();
+    wake: (entries: readonly Heard[]) => {
+      for (const listener of listeners) listener(entries);
     },
   };
 }
@@ -56,14 +80,14 @@ export function redisWakeUp(url: string, onError: (error: unknown) => void = () 
   };
   publisher.on('error', miss);
   subscriber.on('error', miss);
-  subscriber.on('message', listeners.wake);
+  subscriber.on('message', (_channel, message) => listeners.wake(read(message)));
   // While it was away, messages may have been missed: the first thing after every subscription is to look.
   subscriber.on('ready', () => {
     away = false;
-    void subscriber.subscribe(channel).then(listeners.wake, miss);
+    void subscriber.subscribe(channel).then(() => listeners.wake([]), miss);
   });
   return {
-    publish: () => void publisher.publish(channel, '').catch(miss),
+    publish: entries => void publisher.publish(channel, write(entries)).catch(miss),
     onWake: listeners.add,
     away: () => subscriber.status !== 'ready',
     async close() {

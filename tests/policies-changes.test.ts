@@ -35,6 +35,33 @@ test('a revocation wins over a read of the rules that was already under way', as
   expect(policies.decide(question)).toMatchObject({ outcome: 'deny' });
 });
 
+test('what was read after a change stays when the change is heard of again, whether it is there or on its way', async () => {
+  const { policies, world } = policiesOver({ 'o:7': { ...withoutGrant(), asOf: 5 } });
+  const release = holdRead(world, { ...withoutGrant(), asOf: 5 });
+  const asked = policies.decide(question);
+  await settle();
+  policies.changed('o:7', 5);
+  policies.personChanged(42, 5);
+  release();
+  await asked;
+  policies.changed('o:7', 5);
+  policies.personChanged(42, 4);
+  expect(world.reads).toBe(1);
+  expect(policies.sizes().enforcers).toBe(1);
+  policies.changed('o:7', 6);
+  expect(policies.sizes().enforcers).toBe(0);
+});
+
+test('a numbered revocation wins over a read that was under way and does not know of it', async () => {
+  const { policies, world } = policiesOver({ 'o:7': { ...withoutGrant(), asOf: 6 } });
+  const release = holdRead(world, { ...withGrant(), asOf: 5 });
+  const before = policies.decide(question);
+  await settle();
+  policies.changed('o:7', 6);
+  release();
+  expect(await before).toMatchObject({ outcome: 'deny', reason: 'no-grant' });
+});
+
 test('a deactivation wins over a read that was already under way', async () => {
   const { policies, world } = policiesOver({ 'o:7': { ...withGrant(), people: new Map([[42, 'inactive']]) } });
   const release = holdRead(world, withGrant());

@@ -45,7 +45,7 @@ async function remove(tx: Change, { visitor, organisation, person, reason, now }
   if (!(await belongsSomewhere(tx, person.id))) {
     // Nobody needs these any more: the number may not be kept, and an invitation would open an account without a purpose.
     await forgetSecurityPhone(tx, person.id, now);
-    await cancelLinks(tx, { person: person.id, now });
+    await cancelLinks(tx, { people: [person.id], now });
   }
   const administrators = await administratorNames(tx, organisation.id, now);
   const data = { organisation: organisation.name, by: authorOf(visitor, organisation), at: now, administrators };

@@ -101,7 +101,7 @@ async function takeRole({ store, now, print }: Workplace, email: string, reason:
   const left = await store.change(async tx => {
     if (!(await takeCouncilRole(tx, { person: operator.id, by: null, now: at }))) throw nobody;
     await append(tx, { at, kind: 'council-role-taken', person: operator.id, text: { person: fullName(operator), reason } });
-    await cancelLinks(tx, { person: operator.id, now: at });
+    await cancelLinks(tx, { people: [operator.id], now: at });
     await endSessions(tx, { person: operator.id }, { reason: 'council-role-taken', by: null, now: at });
     return (await councilOperators(tx)).length;
   });

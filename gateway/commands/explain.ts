@@ -1,8 +1,8 @@
 import { sayInstant } from '#config/calendar.ts';
 import { createPolicies, type Policies } from '#policies/policies.ts';
+import { factsOf } from '#store/facts.ts';
 import { fullName } from '#store/names.ts';
 import { findOrganisation } from '#store/organisations.ts';
-import { factsOf } from '#store/rules.ts';
 import type { OrganisationRow, PersonRow } from '#store/tables.ts';
 import { createGuard } from '../guard.ts';
 import { serviceStates } from '../service-states.ts';

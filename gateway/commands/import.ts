@@ -5,7 +5,7 @@ import { fullName } from '#store/names.ts';
 import { setPasswordAddress } from '../addresses.ts';
 import { loadKeys } from '../keys.ts';
 import { type Command, type Exit, exits, readArguments, type Surroundings } from './command.ts';
-import { makeLink, sayLink } from './handing-over.ts';
+import { makeLinks, sayLink } from './handing-over.ts';
 import { columns, firstRow, type PeopleFile, readPeopleFile } from './people-file.ts';
 import { inWorkplace, type Workplace } from './workplace.ts';
 
@@ -121,11 +121,10 @@ async function handOverLinks(place: Workplace, file: PeopleFile, results: readon
   const sourceIds = [...new Set(rows.flatMap(row => (row.user_id === '' ? [row.source_id] : [])))];
   for (let start = 0; start < sourceIds.length; start += linksAtOnce) {
     const made = await store.change(async tx => {
-      const people = await withoutPassword(tx, sourceIds.slice(start, start + linksAtOnce));
-      const links = [];
-      for (const { id, ...who } of people)
-        links.push({ who, link: await makeLink(tx, { person: id, settings, origin: catalogue.portal.origin, now }) });
-      return links;
+      const found = await withoutPassword(tx, sourceIds.slice(start, start + linksAtOnce));
+      const people = found.map(({ id }) => id);
+      const links = await makeLinks(tx, { people, purpose: 'invitation', settings, origin: catalogue.portal.origin, now });
+      return found.map(({ id, ...who }) => ({ who, link: links.get(id)! }));
     });
     for (const { who, link } of made) print(sayLink(`${fullName(who)} (${who.email})`, link));
   }

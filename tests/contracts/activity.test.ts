@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { append, type Entry, eraseText, latest, readAfter, verifyChain } from '#store/activity.ts';
+import { append, eraseText, latest, readAfter, verifyChain } from '#store/activity.ts';
 import type { Store } from '#store/database.ts';
 import { type Feed, startFeed } from '#store/feed.ts';
 import { inProcessWakeUp } from '#store/wake-up.ts';
@@ -93,7 +93,7 @@ onEveryStore('the activity', house => {
     await write(2);
     const feed = await follow();
     const seen: number[] = [];
-    feed.onEntry(({ id }: Entry) => void seen.push(id));
+    feed.onEntry(({ id }) => void seen.push(id));
     expect(feed.position()).toBe(2);
     const other = await house.another();
     for (let id = 3; id <= 22; id += 1) {

@@ -142,7 +142,7 @@ onEveryStore('the codes and links', house => {
     const older = await make();
     const newer = await make();
     expect(await takeLink(db, older, 'reset', now)).toBeNull();
-    await change(tx => cancelLinks(tx, { person: ann, now }));
+    await change(tx => cancelLinks(tx, { people: [ann], now }));
     expect(await takeLink(db, newer, 'reset', now)).toBeNull();
   });
 });

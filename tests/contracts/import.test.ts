@@ -269,6 +269,22 @@ onEveryStore('the import', house => {
     expect(atOnce.people.map(({ last_name }) => last_name)).toEqual(['Smythe', 'Dale', '', '']);
   });
 
+  test('lets no row go before the one that names its organisation', async () => {
+    const elsewhere = { ...cher, organisation_code: '3009', organisation_name: 'Far Away' };
+    const there = { ...wendy, organisation_code: '3009', organisation_name: '' };
+    expect(await outcomes(cher, elsewhere, there)).toEqual(['new', 'changed', 'new']);
+  });
+
+  test('keeps names to the letter', async () => {
+    const named = { ...cher, first_name: String.raw`Zoë "Zo" \u0041`, last_name: 'd\'Ærø 😀 {"a":1}', job_role: 'null' };
+    await load(named);
+    const people = await house.store.db.selectFrom('people').select(['first_name', 'last_name', 'email', 'created_at']).execute();
+    expect(people).toEqual([{ first_name: named.first_name, last_name: named.last_name, email: null, created_at: now }]);
+    expect(await house.store.db.selectFrom('memberships').select(['job_role', 'version']).execute()).toEqual([
+      { job_role: 'null', version: 1 },
+    ]);
+  });
+
   test('says how far it has come, and lets others change things between its batches', async () => {
     const { organisation } = await addSchool(house.store);
     const other = await house.another();

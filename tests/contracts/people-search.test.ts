@@ -1,8 +1,9 @@
-import { type Compilable, CompiledQuery, sql } from 'kysely';
+import { type Compilable, CompiledQuery, type Kysely, sql } from 'kysely';
 import { expect, test } from 'vitest';
 import type { Store } from '#store/database.ts';
 import { addIdentity } from '#store/identities.ts';
 import { addMembership, removeMembership } from '#store/memberships.ts';
+import { up as keepPlain } from '#store/migrations/0009-plain-search.ts';
 import { addPerson } from '#store/people.ts';
 import { matches, searchPeople } from '#store/people-search.ts';
 import { addSchool, onEveryStore, start } from './stores.ts';
@@ -28,6 +29,21 @@ onEveryStore('a search in every organisation', house => {
     expect(await names('ash')).toEqual([2, 'Ann', 'Ben']);
     expect(await names('')).toEqual([3, 'Ann', 'Ben', 'Zoë']);
     for (const words of ['%', '_', '\\', 'ann ben', "'; drop table people; --"]) expect(await names(words), words).toEqual([0]);
+  });
+
+  test('finds by addresses and user IDs that were there before they were kept without apostrophes', async () => {
+    await house.store.change(async tx => {
+      const zoe = await addPerson(tx, { firstName: 'Zoë', lastName: 'Ash', email: "o'b’r@a.example", now });
+      await addIdentity(tx, { person: zoe, kind: 'education', subject: "ZO'B1", now });
+    });
+    const { db, kind } = house.store;
+    for (const table of ['people', 'identities']) await db.schema.dropIndex(`${table}_by_search`).execute();
+    await db.schema.alterTable('people').dropColumn('email_search').execute();
+    await db.schema.alterTable('identities').dropColumn('subject_search').execute();
+    await db.schema.createIndex('people_by_search').on('people').columns(['name_search', 'email_key']).execute();
+    await db.schema.createIndex('identities_by_search').on('identities').columns(['subject_key', 'person_id']).execute();
+    await keepPlain(db as unknown as Kysely<unknown>, kind);
+    for (const words of ["o'br@", 'obr@A', 'zob1']) expect(await names(words), words).toEqual([1, 'Zoë']);
   });
 
   test('says how many there are beside the first of them, and where each belongs', async () => {

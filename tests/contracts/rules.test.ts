@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { append, latest } from '#store/activity.ts';
+import { factsOf } from '#store/facts.ts';
 import { addMembership, member, membership, moveVersion, organisationsOf, removeMembership } from '#store/memberships.ts';
 import { closeOrganisation } from '#store/organisations.ts';
 import { deactivatePerson } from '#store/people.ts';
@@ -7,7 +9,6 @@ import {
   appointAdministrator,
   block,
   dismissAdministrator,
-  factsOf,
   giveCouncilRole,
   grant,
   revokeGrant,
@@ -206,6 +207,14 @@ onEveryStore('the rules', house => {
     }
     await flips;
     expect(reads).toBeGreaterThan(0);
+  });
+
+  test('the facts say up to which entry of the activity they know', async () => {
+    const { organisation, ann } = await addSchool(house.store);
+    expect((await factsOf(house.store.db, `o:${organisation}`)).asOf).toBe(await latest(house.store.db));
+    const id = await change(tx => append(tx, { at: now, kind: 'access-changed', organisation, person: ann }));
+    expect((await factsOf(house.store.db, `o:${organisation}`)).asOf).toBe(id);
+    expect((await factsOf(house.store.db, 'o:council')).asOf).toBe(id);
   });
 
   test('a service is in use while an organisation or somebody has it, will have it or is blocked from it, each counted once', async () => {

@@ -1,12 +1,18 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { afterEach, describe, expect, test } from 'vitest';
-import { append } from '#store/activity.ts';
+import { append, appendedIn, type Heard } from '#store/activity.ts';
 import { openStore } from '#store/database.ts';
 import { startFeed } from '#store/feed.ts';
 import { inProcessWakeUp, redisWakeUp, type WakeUp } from '#store/wake-up.ts';
 import { freePort } from '#tests/free-port.ts';
 import { type RedisServer, startPostgres, startRedis } from '#tests/servers.ts';
 import { start } from './stores.ts';
+
+const change: Heard = { id: 7, kind: 'access-changed', organisation: 3, person: 42 };
 
 const closing: (() => Promise<void>)[] = [];
 const later = <T extends { close(): Promise<void> }>(thing: T): T => {
@@ -35,7 +41,7 @@ async function redis(port?: number): Promise<RedisServer> {
 async function connected(wakeUp: WakeUp) {
   const heard = counted(wakeUp);
   const publish = () => {
-    wakeUp.publish();
+    wakeUp.publish([]);
     return heard.times;
   };
   // The first wake of a subscriber is its own: it may have missed something before.
@@ -47,13 +53,37 @@ describe('a wake-up in the process', () => {
   test('reaches every listener at once', () => {
     const wakeUp = inProcessWakeUp();
     const [first, second] = [counted(wakeUp), counted(wakeUp)];
-    wakeUp.publish();
+    wakeUp.publish([]);
     expect([first.times, second.times]).toEqual([1, 1]);
   });
 });
 
+describe('the feed', () => {
+  test('tells at once what a wake-up brings, and counts it as seen when it has read it', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'portal-wake-'));
+    closing.push(async () => rmSync(dir, { recursive: true }));
+    const store = later(await openStore({ file: join(dir, 'portal.sqlite') }));
+    const wakeUp = inProcessWakeUp();
+    const feed = later(await startFeed(store, { pollMs: 3_600_000, wakeUp }));
+    const told: number[] = [];
+    feed.onEntry(({ id }) => void told.push(id));
+    const written = await store.change(async tx => {
+      await append(tx, { at: start, kind: 'access-changed', organisation: 3, person: 42 });
+      return appendedIn(tx);
+    });
+    wakeUp.publish(written);
+    expect([told, feed.position()]).toEqual([[1], 0]);
+    await feed.catchUp();
+    expect([told, feed.position()]).toEqual([[1, 1], 1]);
+    // An old one, and one that was made up.
+    wakeUp.publish([...written, { ...change, id: 9 }]);
+    await feed.catchUp();
+    expect([told, feed.position()]).toEqual([[1, 1, 9], 1]);
+  });
+});
+
 describe('a wake-up through Redis', () => {
-  test('reaches another process, and carries nothing', async () => {
+  test('reaches another process, and says in numbers alone what changed', async () => {
     const server = await redis();
     const told: string[] = [];
     const sender = later(redisWakeUp(server.url));
@@ -62,11 +92,30 @@ describe('a wake-up through Redis', () => {
     const socket = connect(server.port, '127.0.0.1', () => socket.write('SUBSCRIBE services-portal:wake-up\r\n'));
     socket.on('data', data => told.push(data.toString()));
     await expect.poll(() => told.join('')).toContain('subscribe');
-    const heard = counted(receiver);
-    sender.publish();
-    await expect.poll(() => heard.times).toBeGreaterThan(0);
-    await expect.poll(() => told.join('')).toMatch(/message\r\n\$23\r\nservices-portal:wake-up\r\n\$0\r\n\r\n$/);
+    const heard: Heard[] = [];
+    receiver.onWake(entries => void heard.push(...entries));
+    const entry = { ...change, at: start, actor: 1, session: null, service: 'efs', data: { names: 'Ann' } };
+    sender.publish([entry]);
+    await expect.poll(() => heard).toEqual([change]);
+    await expect.poll(() => told.join('')).toMatch(/\{"id":7,"kind":"access-changed","organisation":3,"person":42\}\]\r\n$/);
     socket.destroy();
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['something else', 'constructor'],
+    ['a kind that is none', JSON.stringify([{ ...change, kind: 'everything' }])],
+    ['half an entry', JSON.stringify([{ id: 7, kind: 'access-changed' }])],
+  ])('only wakes when it says %s', async (_what, message) => {
+    const server = await redis();
+    const receiver = later(redisWakeUp(server.url));
+    await connected(receiver);
+    const heard: (readonly Heard[])[] = [];
+    receiver.onWake(entries => void heard.push(entries));
+    const stranger = new Redis(server.url);
+    await stranger.publish('services-portal:wake-up', message);
+    stranger.disconnect();
+    await expect.poll(() => heard).toEqual([[]]);
   });
 
   test('neither throws nor waits without a Redis #103, and looks again as soon as there is one', async () => {
@@ -74,13 +123,13 @@ describe('a wake-up through Redis', () => {
     const faults: string[] = [];
     const wakeUp = later(redisWakeUp(`redis://127.0.0.1:${port}`, fault => faults.push(String(fault))));
     const heard = counted(wakeUp);
-    for (let time = 0; time < 100; time += 1) wakeUp.publish();
+    for (let time = 0; time < 100; time += 1) wakeUp.publish([]);
     await expect.poll(() => faults).toEqual([expect.stringMatching(/^Error: Redis cannot be reached: /)]);
     expect(heard.times).toBe(0);
     const server = await redis(port);
     await expect.poll(() => heard.times, { timeout: 10_000 }).toBe(1);
     await server.stop();
-    wakeUp.publish();
+    wakeUp.publish([]);
     await redis(port);
     await expect.poll(() => heard.times, { timeout: 10_000 }).toBe(2);
     // Once for each time that it was away, however often it was asked for.
@@ -93,7 +142,7 @@ describe('a wake-up through Redis', () => {
     const server = await redis();
     const url = await postgres.freshDatabase();
     const sender = later(redisWakeUp(server.url));
-    const writing = later(await openStore({ url }, { onChanged: async () => sender.publish() }));
+    const writing = later(await openStore({ url }, { onChanged: async made => sender.publish(appendedIn(made)) }));
     const receiver = later(redisWakeUp(server.url));
     const reading = later(await openStore({ url }));
     await Promise.all([connected(sender), connected(receiver)]);
