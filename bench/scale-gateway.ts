@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'undici';
-import { chunksOf } from '#store/chunks.ts';
 import type { Store } from '#store/database.ts';
 import { setAdminSeen } from '#store/step-up.ts';
 import { type Env, root } from '#tests/command-line-steps.ts';
 import type { LoopState } from './loop-watch.ts';
-import { signInAll } from './visitors.ts';
+import { portionsOf, signInAll } from './visitors.ts';
 
 /** The gateway of a county, in a process of its own as `npm start` runs it, and how to ask it. */
 export type CountyGateway = {
@@ -80,7 +79,7 @@ export async function signInAdministrators(store: Store, env: Env): Promise<Sign
     return { person: Number(v0.slice(2)), organisation: Number(domain.slice(2)), kind: 'registered' as const };
   });
   const sessions = await signInAll(store, env, portal, administrators);
-  for (const some of chunksOf(sessions)) {
+  for (const some of portionsOf(sessions)) {
     await store.change(async tx => {
       for (const { session } of some) await setAdminSeen(tx, session, Date.now());
     });

@@ -3,7 +3,6 @@ import { readSettings } from '#config/settings.ts';
 import { addCookies } from '#gateway/cookies.ts';
 import { loadKeys } from '#gateway/keys.ts';
 import type { Policies } from '#policies/policies.ts';
-import { chunksOf } from '#store/chunks.ts';
 import type { Store } from '#store/database.ts';
 import { startSession } from '#store/sessions.ts';
 import type { IdentityKind, Reader } from '#store/tables.ts';
@@ -20,6 +19,11 @@ export const site = 'www3.hants.gov.uk';
 /** What the proxy in front would say. */
 export const behindTls = { 'x-forwarded-proto': 'https' };
 
+/** So many at a time: everything at once would be one long transaction. */
+export function* portionsOf<T>(all: readonly T[], size = 50): Generator<T[]> {
+  for (let start = 0; start < all.length; start += size) yield all.slice(start, start + size);
+}
+
 /** Begins a session for each of them, as the store and the cookies of this place have it, with what their browser would send to that host. */
 export async function signInAll(store: Store, env: Env, host: string, people: readonly Person[]): Promise<Session[]> {
   const settings = readSettings(env);
@@ -31,7 +35,7 @@ export async function signInAll(store: Store, env: Env, host: string, people: re
   });
   const sessions: Session[] = [];
   const where = { host, address: '127.0.0.1', agent: 'bench' };
-  for (const some of chunksOf(people)) {
+  for (const some of portionsOf(people)) {
     const started = await store.change(async tx => {
       const begun = [];
       for (const who of some) begun.push(await startSession(tx, { ...who, ...where, now: Date.now() }));
