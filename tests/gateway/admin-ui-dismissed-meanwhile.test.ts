@@ -52,7 +52,10 @@ test.each([
     const { db } = app.store;
     const memberships = db.selectFrom('memberships').selectAll();
     const registered = db.selectFrom('people').selectAll();
-    const rules = db.selectFrom('rules').selectAll().where('v0', '!=', `u:${await idOf(app, 'SOBRIE4')}`);
+    const rules = db
+      .selectFrom('rules')
+      .selectAll()
+      .where('v0', '!=', `u:${await idOf(app, 'SOBRIE4')}`);
     // Earlier messages may be on their way meanwhile.
     const messages = db.selectFrom('outbox').select(['id', 'person_id', 'template', 'recipient']);
     return Promise.all([memberships.execute(), registered.execute(), rules.execute(), messages.execute()]);
