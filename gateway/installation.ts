@@ -35,13 +35,12 @@ export async function openInstallation(settings: Settings, { kind, onError, onEn
   let feed: Feed | null = null;
   const store = await openFor(settings, kind, {
     onError,
-    // The answer to a change is given when this process already judges by it; the others are woken and not waited for.
+    // The answer to a change is given when this process already judges by it, and the others have been told if that takes no longer.
     onChanged: async made => {
       const entries = appendedIn(made);
-      const caughtUp = feed?.catchUp();
-      wakeUp.publish(entries);
+      const told = entries.length > 0 ? wakeUp.publish(entries) : null;
       if (onEntry) entries.forEach(onEntry);
-      await caughtUp;
+      await Promise.all([feed?.catchUp(), told]);
     },
   });
   feed = await startFeed(store, { wakeUp, onError });

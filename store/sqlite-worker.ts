@@ -17,10 +17,6 @@ closeSync(openSync(file, 'a', 0o600));
 const database = new DatabaseSync(file, { enableForeignKeyConstraints: true });
 patiently(() => database.exec('pragma journal_mode=wal'));
 database.exec('pragma synchronous=full');
-// What a statement may have to take back is kept here, not in a file that is made for it; an import writes as much there as in the tables.
-database.exec('pragma temp_store=memory');
-// KiB. A search for people reads two indexes to their end, which have some 10 MB for 120,000 people.
-database.exec('pragma cache_size=-16000');
 
 /**
  * Tries again while another process is writing. SQLite's own time-out sleeps longer and longer between two looks, and would go on

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { z } from 'zod';
 import { activityKinds, type Heard } from './activity.ts';
@@ -7,13 +8,16 @@ import { activityKinds, type Heard } from './activity.ts';
  * read. A lost one does no harm, and neither does an invented one: what it names is read again, and is what the database says.
  */
 export type WakeUp = {
-  publish(entries: readonly Heard[]): void;
+  /** Never rejects; resolves once it has been sent on, and after 50 ms in any case. */
+  publish(entries: readonly Heard[]): Promise<void>;
   onWake(listener: (entries: readonly Heard[]) => void): void;
   close(): Promise<void>;
   /** Whether what carries it cannot be reached at the moment. */
   away(): boolean;
 };
 
+// As long as others may go on judging by what was before: whoever is answered then has waited for no less than that.
+const patienceMs = 50;
 const channel = 'services-portal:wake-up';
 // A change of more is found by reading, which takes no longer then.
 const mostEntries = 100;
@@ -50,10 +54,10 @@ function listenerList() {
 /** Wake-ups within this process; others on the same database find out by polling. */
 export function inProcessWakeUp(): WakeUp {
   const listeners = listenerList();
-  return { publish: listeners.wake, onWake: listeners.add, close: async () => {}, away: () => false };
+  return { publish: async entries => listeners.wake(entries), onWake: listeners.add, close: async () => {}, away: () => false };
 }
 
-/** Wake-ups through Redis. Nothing waits for it and nothing fails with it: without Redis, polling is what remains. */
+/** Wake-ups through Redis. Nothing waits for it for long and nothing fails with it: without Redis, polling is what remains. */
 export function redisWakeUp(url: string, onError: (error: unknown) => void = () => {}): WakeUp {
   const listeners = listenerList();
   // ioredis' defaults keep commands waiting for as long as the server is away.
@@ -87,7 +91,10 @@ export function redisWakeUp(url: string, onError: (error: unknown) => void = () 
     void subscriber.subscribe(channel).then(() => listeners.wake([]), miss);
   });
   return {
-    publish: entries => void publisher.publish(channel, write(entries)).catch(miss),
+    async publish(entries) {
+      const sent = publisher.publish(channel, write(entries)).catch(miss);
+      await Promise.race([sent, pause(patienceMs, undefined, { ref: false })]);
+    },
     onWake: listeners.add,
     away: () => subscriber.status !== 'ready',
     async close() {

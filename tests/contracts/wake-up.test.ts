@@ -41,7 +41,7 @@ async function redis(port?: number): Promise<RedisServer> {
 async function connected(wakeUp: WakeUp) {
   const heard = counted(wakeUp);
   const publish = () => {
-    wakeUp.publish([]);
+    void wakeUp.publish([]);
     return heard.times;
   };
   // The first wake of a subscriber is its own: it may have missed something before.
@@ -53,7 +53,7 @@ describe('a wake-up in the process', () => {
   test('reaches every listener at once', () => {
     const wakeUp = inProcessWakeUp();
     const [first, second] = [counted(wakeUp), counted(wakeUp)];
-    wakeUp.publish([]);
+    void wakeUp.publish([]);
     expect([first.times, second.times]).toEqual([1, 1]);
   });
 });
@@ -71,12 +71,12 @@ describe('the feed', () => {
       await append(tx, { at: start, kind: 'access-changed', organisation: 3, person: 42 });
       return appendedIn(tx);
     });
-    wakeUp.publish(written);
+    void wakeUp.publish(written);
     expect([told, feed.position()]).toEqual([[1], 0]);
     await feed.catchUp();
     expect([told, feed.position()]).toEqual([[1, 1], 1]);
     // An old one, and one that was made up.
-    wakeUp.publish([...written, { ...change, id: 9 }]);
+    void wakeUp.publish([...written, { ...change, id: 9 }]);
     await feed.catchUp();
     expect([told, feed.position()]).toEqual([[1, 1, 9], 1]);
   });
@@ -95,7 +95,7 @@ describe('a wake-up through Redis', () => {
     const heard: Heard[] = [];
     receiver.onWake(entries => void heard.push(...entries));
     const entry = { ...change, at: start, actor: 1, session: null, service: 'efs', data: { names: 'Ann' } };
-    sender.publish([entry]);
+    void sender.publish([entry]);
     await expect.poll(() => heard).toEqual([change]);
     await expect.poll(() => told.join('')).toMatch(/\{"id":7,"kind":"access-changed","organisation":3,"person":42\}\]\r\n$/);
     socket.destroy();
@@ -123,17 +123,35 @@ describe('a wake-up through Redis', () => {
     const faults: string[] = [];
     const wakeUp = later(redisWakeUp(`redis://127.0.0.1:${port}`, fault => faults.push(String(fault))));
     const heard = counted(wakeUp);
-    for (let time = 0; time < 100; time += 1) wakeUp.publish([]);
+    for (let time = 0; time < 100; time += 1) void wakeUp.publish([]);
     await expect.poll(() => faults).toEqual([expect.stringMatching(/^Error: Redis cannot be reached: /)]);
     expect(heard.times).toBe(0);
     const server = await redis(port);
     await expect.poll(() => heard.times, { timeout: 10_000 }).toBe(1);
     await server.stop();
-    wakeUp.publish([]);
+    void wakeUp.publish([]);
     await redis(port);
     await expect.poll(() => heard.times, { timeout: 10_000 }).toBe(2);
     // Once for each time that it was away, however often it was asked for.
     expect(faults).toHaveLength(2);
+  });
+
+  test('waits for a Redis that has it, and not for long for one that says nothing', async () => {
+    const server = await redis();
+    const sender = later(redisWakeUp(server.url));
+    await connected(sender);
+    server.signal('SIGSTOP');
+    const began = performance.now();
+    let answered = false;
+    const published = sender.publish([change]).then(() => {
+      answered = true;
+    });
+    await new Promise(resolve => setImmediate(resolve));
+    expect(answered).toBe(false);
+    await published;
+    // A command is given up after 500 ms.
+    expect(performance.now() - began).toBeLessThan(450);
+    server.signal('SIGCONT');
   });
 
   test('brings a change of one process to another that does not poll', async () => {
