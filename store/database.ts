@@ -11,6 +11,8 @@ export type Place = { file: string } | { url: string };
 export type StoreOptions = {
   onChanged?: (made: Change) => Promise<void>;
   onError?: (error: unknown) => void;
+  /** Whether this process serves nobody while SQLite answers, so that it may do so in the same thread. */
+  alone?: boolean;
 };
 export type Store = {
   kind: 'sqlite' | 'postgres';
@@ -24,12 +26,12 @@ const changeLock = 7_345_190_226;
 // Changes wait for each other. If they waited on every connection there is, nobody could read: not even what has changed.
 export const connections = { reading: 7, changing: 3 };
 
-const connect = (place: Place, onError: (error: unknown) => void, most: number): Kysely<Tables> =>
-  new Kysely<Tables>({ dialect: 'file' in place ? sqliteDialect(place.file) : postgresDialect(place.url, onError, most) });
+const connect = (place: Place, { onError = () => {}, alone = false }: StoreOptions, most: number): Kysely<Tables> =>
+  new Kysely<Tables>({ dialect: 'file' in place ? sqliteDialect(place.file, { here: alone }) : postgresDialect(place.url, onError, most) });
 
 /** Runs reads on what is there, without bringing tables up to date. */
 export async function readAsItIs<T>(place: Place, work: (db: Reader) => Promise<T>): Promise<T> {
-  const db = connect(place, () => {}, 1);
+  const db = connect(place, { alone: true }, 1);
   try {
     return await work(db);
   } catch (error) {
@@ -45,10 +47,11 @@ export async function readAsItIs<T>(place: Place, work: (db: Reader) => Promise<
  * the transaction to look up what it wrote, and can ask it nothing more.
  * A fault of `onChanged` goes to `onError` only, because the change has been made by then.
  */
-export async function openStore(place: Place, { onChanged, onError = () => {} }: StoreOptions = {}): Promise<Store> {
+export async function openStore(place: Place, options: StoreOptions = {}): Promise<Store> {
+  const { onChanged, onError = () => {} } = options;
   const kind = 'file' in place ? 'sqlite' : 'postgres';
-  const db = connect(place, onError, connections.reading);
-  const changing = 'file' in place ? db : connect(place, onError, connections.changing);
+  const db = connect(place, options, connections.reading);
+  const changing = 'file' in place ? db : connect(place, options, connections.changing);
   try {
     await migrate(db, kind);
   } catch (error) {

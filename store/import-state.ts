@@ -2,7 +2,7 @@ import { type ImportRow, subjectOf } from './import-rows.ts';
 import { isAmong } from './many.ts';
 import { subjectKey } from './names.ts';
 import { administratorRole, personOf, personSubject } from './rule-rows.ts';
-import type { PersonRow, Provider, Reader } from './tables.ts';
+import { type PersonRow, type Provider, providers, type Reader } from './tables.ts';
 
 export type KnownMembership = { jobRole: string | null; removed: 'no' | 'by-somebody' | 'by-itself' };
 export type KnownPerson = {
@@ -36,6 +36,8 @@ export async function readImportState(db: Reader, rows: readonly ImportRow[], no
   const identities = await db
     .selectFrom('identities')
     .select(['provider', 'subject', 'person_id'])
+    // The index is by provider first.
+    .where('provider', 'in', providers)
     .where(isAmong(db, 'subject_key', subjects))
     .execute();
   return {

@@ -1,15 +1,14 @@
 import { Worker } from 'node:worker_threads';
 import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely';
+import { openSqliteFile, type SqliteResult } from './sqlite-file.ts';
 
 export type SqliteQuestion = { id: number; sql: string; parameters: readonly unknown[] };
-export type SqliteAnswer =
-  | { id: number; rows: unknown[]; changes?: number; insertId?: number }
-  | { id: number; fault: { message: string; errcode: number | null } };
+export type SqliteAnswer = ({ id: number } & SqliteResult) | { id: number; fault: { message: string; errcode: number | null } };
 export type SqliteConnection = DatabaseConnection & { close(): Promise<void> };
 
 type Settle = { resolve(result: QueryResult<unknown>): void; reject(error: Error): void };
 
-function asResult(answer: { rows: unknown[]; changes?: number; insertId?: number }): QueryResult<unknown> {
+function asResult(answer: SqliteResult): QueryResult<unknown> {
   if (answer.changes === undefined) return { rows: answer.rows };
   return { rows: answer.rows, numAffectedRows: BigInt(answer.changes), insertId: BigInt(answer.insertId ?? 0) };
 }
@@ -17,6 +16,27 @@ function asResult(answer: { rows: unknown[]; changes?: number; insertId?: number
 function settled(answer: SqliteAnswer, { resolve, reject }: Settle): void {
   if ('fault' in answer) reject(Object.assign(new Error(answer.fault.message), { errcode: answer.fault.errcode }));
   else resolve(asResult(answer));
+}
+
+const streamQuery = (): never => {
+  throw new Error('SQLite is read in pages here, not in streams.');
+};
+
+/** Opens the file in this thread, for a process that serves nobody meanwhile: no message has to wake another thread and be waited for. */
+export async function connectSqliteHere(file: string): Promise<SqliteConnection> {
+  const sqlite = openSqliteFile(file);
+  // An import touches every index all over, and nobody here counts on little memory: 64 MB of pages, sorting and taking back without
+  // files, and as much again to be written twice for every 16 MB only.
+  for (const pragma of ['cache_size=-64000', 'temp_store=memory', 'wal_autocheckpoint=4000']) sqlite.run(`pragma ${pragma}`, []);
+  return {
+    async executeQuery<R>({ sql, parameters }: CompiledQuery) {
+      const { rows, ...done } = sqlite.run(sql, parameters);
+      // Its rows have no prototype; what comes from another thread has.
+      return asResult({ ...done, rows: rows.map(row => ({ ...(row as object) })) }) as QueryResult<R>;
+    },
+    streamQuery,
+    close: async () => sqlite.close(),
+  };
 }
 
 /** Starts the thread that owns the file and speaks to it, one message per statement. Rejects when the file cannot be opened. */
@@ -51,9 +71,7 @@ export async function connectSqlite(file: string): Promise<SqliteConnection> {
     });
   return {
     executeQuery: <R>(query: CompiledQuery) => ask(query) as Promise<QueryResult<R>>,
-    streamQuery: () => {
-      throw new Error('SQLite is read in pages here, not in streams.');
-    },
+    streamQuery,
     async close() {
       if (!dead) worker.postMessage('close');
       await exited;

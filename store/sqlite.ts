@@ -8,7 +8,7 @@ import {
   SqliteQueryCompiler,
   type TransactionSettings,
 } from 'kysely';
-import { connectSqlite, type SqliteConnection } from './sqlite-thread.ts';
+import { connectSqlite, connectSqliteHere, type SqliteConnection } from './sqlite-thread.ts';
 import { refuseInsideTransaction } from './transaction-guard.ts';
 
 function queue() {
@@ -26,7 +26,7 @@ function queue() {
   };
 }
 
-function sqliteDriver(file: string): Driver {
+function sqliteDriver(file: string, connect: (file: string) => Promise<SqliteConnection>): Driver {
   const turn = queue();
   let connection: SqliteConnection;
   const run = async (on: DatabaseConnection, sql: string) => {
@@ -34,7 +34,7 @@ function sqliteDriver(file: string): Driver {
   };
   return {
     async init() {
-      connection = await connectSqlite(file);
+      connection = await connect(file);
     },
     async acquireConnection() {
       refuseInsideTransaction();
@@ -65,11 +65,11 @@ class OwnAdapter extends SqliteAdapter {
   }
 }
 
-/** Kysely's way to one SQLite file, owned by a worker thread: WAL, synchronous=full, foreign keys on. */
-export function sqliteDialect(file: string): Dialect {
+/** Kysely's way to one SQLite file, owned by a worker thread unless it is asked for `here`: WAL, synchronous=full, foreign keys on. */
+export function sqliteDialect(file: string, { here = false } = {}): Dialect {
   return {
     createAdapter: () => new OwnAdapter(),
-    createDriver: () => sqliteDriver(file),
+    createDriver: () => sqliteDriver(file, here ? connectSqliteHere : connectSqlite),
     createIntrospector: db => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };

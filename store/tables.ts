@@ -3,7 +3,8 @@ import type { Generated, Kysely, Selectable } from 'kysely';
 // Only text and whole numbers: booleans are 0 or 1, times are milliseconds since 1970. The two databases then give back equal values.
 
 export type IdentityKind = 'education' | 'council' | 'registered';
-export type Provider = 'directory' | 'local';
+export const providers = ['directory', 'local'] as const;
+export type Provider = (typeof providers)[number];
 export type OrganisationType = 'school' | 'trust' | 'other';
 export type Provisioning = 'sims-ad' | 'eamw' | 'none';
 export type RuleDomain = `o:${number}` | 'o:council';

@@ -12,7 +12,7 @@ import { foldName, subjectKey } from '#store/names.ts';
 import { asOpeningFault, OpeningFault } from '#store/opening-fault.ts';
 import { addOrganisation } from '#store/organisations.ts';
 import { SealBroken, seal, unseal } from '#store/sealing.ts';
-import { connectSqlite } from '#store/sqlite-thread.ts';
+import { connectSqlite, connectSqliteHere } from '#store/sqlite-thread.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'portal-fast-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -66,8 +66,11 @@ test('a sealed secret opens with its key and purpose only, and never seals alike
   }
 });
 
-test('the SQLite file is durable: a write-ahead log, every commit synced, foreign keys on', async () => {
-  const connection = await connectSqlite(join(dir, 'pragmas.sqlite'));
+test.each([
+  ['in a thread of its own', connectSqlite],
+  ['in the same thread', connectSqliteHere],
+])('the SQLite file is durable %s: a write-ahead log, every commit synced, foreign keys on', async (_where, connect) => {
+  const connection = await connect(join(dir, 'pragmas.sqlite'));
   const ask = async (sql: string) => Object.values((await connection.executeQuery<Record<string, unknown>>(raw(sql))).rows[0] ?? {})[0];
   expect([await ask('pragma journal_mode'), await ask('pragma synchronous'), await ask('pragma foreign_keys')]).toEqual(['wal', 2, 1]);
   await connection.close();
@@ -82,6 +85,18 @@ test('what was asked of a database thread that has ended is answered with a faul
   await closed;
   await expect(connection.executeQuery(raw('select 1'))).rejects.toThrow('The database thread has ended.');
   expect(await Promise.all(answers)).toHaveLength(3);
+});
+
+test('a store of a process that serves nobody gives back the same, and takes back what failed', async () => {
+  const file = join(dir, 'alone.sqlite');
+  const [alone, other] = [await openStore({ file }, { alone: true }), await openStore({ file })];
+  const added = { code: '1', name: 'x', type: 'other', provisioning: 'none', now } as const;
+  await alone.change(tx => addOrganisation(tx, added));
+  await expect(alone.change(tx => addOrganisation(tx, added))).rejects.toThrow(/unique/i);
+  const read = ({ db }: typeof alone) => db.selectFrom('organisations').selectAll().execute();
+  expect(await read(alone)).toStrictEqual(await read(other));
+  expect(await read(alone)).toHaveLength(1);
+  await Promise.all([alone.close(), other.close()]);
 });
 
 test('two stores on one file wait for each other’s changes', async () => {

@@ -30,7 +30,7 @@ export async function inWorkplace<T>(around: Surroundings, needs: Needs, work: (
   }
   const catalogue = await catalogueOf(settings);
   prepareFolder(settings, needs.mayBegin);
-  const store = await openFor(settings, kindOf(settings));
+  const store = await openFor(settings, kindOf(settings), { alone: true });
   try {
     return await work({ ...around, settings, catalogue, store });
   } finally {
