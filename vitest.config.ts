@@ -15,7 +15,7 @@ const faults = (...names: string[]) => names.map(name => `tests/faults/${name}.t
 // Several processes, or servers that are stopped and come back: for `npm run test:faults`, or everything would take half an hour.
 const takesMinutes = faults('revocation', 'postgres', 'redis', 'herd', 'cut-off', 'killed-gateway');
 // What these find depends on what else the machine has to do.
-const alone = [...faults('hostile-clients'), ...takesMinutes];
+const alone = [...faults('hostile-clients', 'sqlite-disk'), ...takesMinutes];
 
 // "fast" asks rules and single rooms: the inner loop. "gateway" asks a whole gateway, inside the test's own process, over its port:
 // once with nothing set, and once more on PostgreSQL and Redis.
