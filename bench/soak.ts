@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startInstalled } from '#tests/installed.ts';
 import { figureOf } from './figures.ts';
@@ -8,11 +9,12 @@ import { requestOf, talk } from './talk.ts';
 /**
  * Whether a gateway grows with what it has never heard of: a real one in a process of its own, and request after request with another
  * cookie that opens nothing, another host, another organisation in the address, another header. Prints the memory that is its own
- * (PSS) after a warm-up with the same load and after each tenth of the rest.
+ * (PSS) during a warm-up with the same load and during each tenth of the rest, and what of it is left once garbage has been collected.
  */
 const DIFFERENT = 100_000;
 const CONNECTIONS = 50;
 const SAMPLE_MS = 250;
+const SETTLE_MS = 1_000;
 const MIB = 1024;
 
 /** What is asked for, six kinds in turn; within each, so many different ones, again and again. */
@@ -31,7 +33,9 @@ const requests = Number(values.requests);
 if (!Number.isInteger(requests) || requests < 1_000) throw new Error('--requests must be a whole number, 1,000 or more');
 
 const upstream = await start<{ port: number }>('upstream.ts', [], null);
-const { gateway, port, host, cookie, portalCookie, close } = await startInstalled(`http://127.0.0.1:${upstream.ready.port}`);
+const { gateway, port, host, cookie, portalCookie, close } = await startInstalled(`http://127.0.0.1:${upstream.ready.port}`, {
+  NODE_OPTIONS: `--import=${import.meta.resolve('./collect.ts')}`,
+});
 try {
   await soak();
 } finally {
@@ -48,18 +52,30 @@ async function soak(): Promise<void> {
     const began = performance.now();
     const { samples, statuses } = await sampled(() => load(tenth * (part + 1), tenth));
     const figure = figureOf(samples);
-    figures.push(figure.median);
+    const left = await collected();
+    figures.push(left);
     const rate = Math.round(tenth / ((performance.now() - began) / 1000));
-    const said = `${figure.median.toFixed(1)} MiB (${figure.min.toFixed(1)}–${figure.max.toFixed(1)}), ${rate} requests/s`;
+    const said = `${figure.median.toFixed(1)} MiB (${figure.min.toFixed(1)}–${figure.max.toFixed(1)}), ${left.toFixed(1)} collected, ${rate} requests/s`;
     console.log(`${part === 0 ? 'warm' : `${part * tenth} requests`}: ${said} ${JSON.stringify(statuses)}`);
   }
-  console.log(`growth: ${(figures.at(-1)! - figures[0]!).toFixed(1)} MiB over ${tenth * 10} requests`);
+  const [warm, ...later] = figures as [number, ...number[]];
+  const changed = [Math.min(...later), later.at(-1)!, Math.max(...later)].map(figure => (figure - warm).toFixed(1));
+  console.log(`growth of what is left: ${changed[1]} MiB over ${tenth * 10} requests, ${changed[0]} to ${changed[2]} on the way`);
 }
 
 /** Proportional set size, in MiB: its own pages, and its share of those that other processes have as well. */
 function ownMemory(): number {
   const [, kib] = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${gateway.pid}/smaps_rollup`, 'utf8')) ?? [];
   return Number(kib) / MIB;
+}
+
+/** What is left after two collections, the second for what was kept only until something else was collected. */
+async function collected(): Promise<number> {
+  for (let turns = 0; turns < 2; turns += 1) {
+    gateway.kill('SIGUSR2');
+    await setTimeout(SETTLE_MS);
+  }
+  return ownMemory();
 }
 
 async function sampled<T extends object>(work: () => Promise<T>): Promise<{ samples: number[]; statuses: T }> {

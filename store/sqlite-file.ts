@@ -12,7 +12,7 @@ const lookEveryMs = 2;
 const longestCache = 500;
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
-/** Opens it, for this user alone: WAL, synchronous=full, foreign keys on. */
+/** Opens it, for this user alone: WAL, synchronous=full, foreign keys on. What it is asked while another process writes, it refuses. */
 export function openSqliteFile(file: string): SqliteFile {
   // SQLite would let every user of the machine read it. The files that it puts beside it take over its mode.
   closeSync(openSync(file, 'a', 0o600));
@@ -41,13 +41,12 @@ export function openSqliteFile(file: string): SqliteFile {
     return { rows: [], changes: Number(changes), insertId: Number(lastInsertRowid) };
   }
 
-  return { run: (sql, parameters) => patiently(() => run(sql, parameters)), close: () => database.close() };
+  return { run, close: () => database.close() };
 }
 
 /**
- * Tries again while another process is writing. SQLite's own time-out sleeps longer and longer between two looks, and would go on
- * missing the moments between the batches of an import; and of two that open a new file side by side it refuses one whatever the
- * time-out, because waiting for each other would never end.
+ * Of two processes that open a new file side by side SQLite refuses one whatever its own time-out, because waiting for each other would
+ * never end.
  */
 function patiently<T>(work: () => T): T {
   const deadline = performance.now() + patienceMs;

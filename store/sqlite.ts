@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -8,6 +9,7 @@ import {
   SqliteQueryCompiler,
   type TransactionSettings,
 } from 'kysely';
+import { isBusy } from './sqlite-busy.ts';
 import { connectSqlite, connectSqliteHere, type SqliteConnection } from './sqlite-thread.ts';
 import { refuseInsideTransaction } from './transaction-guard.ts';
 
@@ -26,9 +28,41 @@ function queue() {
   };
 }
 
+const patienceMs = 5000;
+const lookEveryMs = 2;
+
+/** The one connection, as one asker has it from the answer to acquireConnection to releaseConnection. */
+type Lease = DatabaseConnection & { holdsTurn: boolean };
+
 function sqliteDriver(file: string, connect: (file: string) => Promise<SqliteConnection>): Driver {
   const turn = queue();
   let connection: SqliteConnection;
+
+  /**
+   * Tries again while another process is writing, for as long as whoever asks has patience, counted from when they asked. Meanwhile the
+   * others have their turn: readers do not need the lock, and many writers must not wait out their patience one behind the other.
+   */
+  function lease(asked: number): Lease {
+    const deadline = asked + patienceMs;
+    const own: Lease = {
+      holdsTurn: false,
+      streamQuery: (query, size) => connection.streamQuery(query, size),
+      async executeQuery<R>(query: CompiledQuery) {
+        for (;;) {
+          try {
+            return await connection.executeQuery<R>(query);
+          } catch (error) {
+            if (!isBusy(error) || performance.now() > deadline) throw error;
+            if (!own.holdsTurn) turn.leave();
+            await setTimeout(lookEveryMs);
+            if (!own.holdsTurn) await turn.enter();
+          }
+        }
+      },
+    };
+    return own;
+  }
+
   const run = async (on: DatabaseConnection, sql: string) => {
     await on.executeQuery(CompiledQuery.raw(sql));
   };
@@ -38,12 +72,15 @@ function sqliteDriver(file: string, connect: (file: string) => Promise<SqliteCon
     },
     async acquireConnection() {
       refuseInsideTransaction();
+      const own = lease(performance.now());
       await turn.enter();
-      return connection;
+      return own;
     },
     // A plain "begin" takes the write lock only at the first write, and then fails instead of waiting if another process wrote since.
-    beginTransaction: (on: DatabaseConnection, settings: TransactionSettings) =>
-      run(on, settings.accessMode === 'read only' ? 'begin' : 'begin immediate'),
+    async beginTransaction(on: DatabaseConnection, settings: TransactionSettings) {
+      await run(on, settings.accessMode === 'read only' ? 'begin' : 'begin immediate');
+      (on as Lease).holdsTurn = true;
+    },
     commitTransaction: on => run(on, 'commit'),
     rollbackTransaction: on => run(on, 'rollback'),
     async releaseConnection() {

@@ -1,10 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Env, root } from './command-line-steps.ts';
+
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { start: string } };
+const [, ...asStarted] = scripts.start.split(' ');
 
 /** Starts a gateway in a process of its own, as `npm start` does, and waits until it says that it is ready. */
 export async function startGateway(env: Env): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ['config/check-node.mjs', 'gateway/main.ts'], {
+  const child = spawn(process.execPath, asStarted, {
     cwd: root,
     env: { PATH: process.env.PATH, ...env },
   });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { DataDirFault, lockDataDir } from '#store/data-dir.ts';
@@ -74,6 +75,25 @@ test.each([
   const ask = async (sql: string) => Object.values((await connection.executeQuery<Record<string, unknown>>(raw(sql))).rows[0] ?? {})[0];
   expect([await ask('pragma journal_mode'), await ask('pragma synchronous'), await ask('pragma foreign_keys')]).toEqual(['wal', 2, 1]);
   await connection.close();
+});
+
+test('while another process writes, changes wait and readers do not wait behind them [fault 9]', async () => {
+  const file = join(dir, 'busy.sqlite');
+  const store = await openStore({ file });
+  const other = new DatabaseSync(file);
+  other.exec('begin immediate');
+  let saved = 0;
+  const saving = ['1', '2', '3'].map(async code => {
+    await store.change(tx => addOrganisation(tx, { code, name: 'x', type: 'other', provisioning: 'none', now }));
+    saved += 1;
+  });
+  for (let looks = 0; looks < 20; looks += 1) expect(await store.db.selectFrom('organisations').select('name').execute()).toEqual([]);
+  expect(saved).toBe(0);
+  other.exec('rollback');
+  other.close();
+  await Promise.all(saving);
+  expect(await store.db.selectFrom('organisations').select('id').execute()).toHaveLength(3);
+  await store.close();
 });
 
 test('what was asked of a database thread that has ended is answered with a fault', async () => {
