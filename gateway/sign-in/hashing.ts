@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import argon2 from 'argon2';
 
 /**
@@ -19,8 +20,11 @@ const COST = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, paralleli
 /** A hash at that cost of a password that nobody knows. Written down: to make one at every start takes longer than all the rest of it. */
 export const decoy = '$argon2id$v=19$m=19456,p=1,t=2$U7xyqBJK1+F6J+HzS7fTJg$55124SRgdYFknSJ1wbhmCbdx0uQOLYL8tUyfTO3cJ0E';
 
+// Two hashes and the proxying would each have a third of a single processor, and pages would take three times as long.
+const WIDTH = Math.min(2, availableParallelism());
+
 /** @param width hashes at once; @param longest how many may wait before the next is refused */
-export function createHashing(width = 2, longest = 200): Hashing {
+export function createHashing(width = WIDTH, longest = 200): Hashing {
   const waiting: (() => void)[] = [];
   let running = 0;
 
