@@ -34,6 +34,8 @@ if (!Number.isInteger(requests) || requests < 1_000) throw new Error('--requests
 
 const upstream = await start<{ port: number }>('upstream.ts', [], null);
 const { gateway, port, host, cookie, portalCookie, close } = await startInstalled(`http://127.0.0.1:${upstream.ready.port}`, {
+  // As the service unit has it.
+  MALLOC_MMAP_THRESHOLD_: '1048576',
   NODE_OPTIONS: `--import=${import.meta.resolve('./collect.ts')}`,
 });
 try {
@@ -52,9 +54,9 @@ async function soak(): Promise<void> {
     const began = performance.now();
     const { samples, statuses } = await sampled(() => load(tenth * (part + 1), tenth));
     const figure = figureOf(samples);
+    const rate = Math.round(tenth / ((performance.now() - began) / 1000));
     const left = await collected();
     figures.push(left);
-    const rate = Math.round(tenth / ((performance.now() - began) / 1000));
     const said = `${figure.median.toFixed(1)} MiB (${figure.min.toFixed(1)}–${figure.max.toFixed(1)}), ${left.toFixed(1)} collected, ${rate} requests/s`;
     console.log(`${part === 0 ? 'warm' : `${part * tenth} requests`}: ${said} ${JSON.stringify(statuses)}`);
   }
@@ -72,7 +74,7 @@ function ownMemory(): number {
 /** What is left after two collections, the second for what was kept only until something else was collected. */
 async function collected(): Promise<number> {
   for (let turns = 0; turns < 2; turns += 1) {
-    gateway.kill('SIGUSR2');
+    gateway.kill('SIGURG');
     await setTimeout(SETTLE_MS);
   }
   return ownMemory();

@@ -3,6 +3,8 @@ import { attacks, type Defence, edit, lookUp } from './defence.ts';
 const headers = (take: string, put = '') => edit('gateway/forwarding/headers.ts', take, put);
 const spelling = (read: string) =>
   edit('config/catalogue-headers.ts', 'name.toLowerCase().replace(/[^a-z0-9]/g', `name.toLowerCase().replace(${read}`);
+const parser = (take: string, put = '') => edit('gateway/forwarding/response-parser.ts', take, put);
+const answers = ['tests/response-parser.test.ts'];
 /** A header that is believed although nobody but its sender vouches for it. */
 const claimed = (...names: string[]) => names.map(name => `request.headers['${name}'] ?? `).join('');
 
@@ -98,6 +100,36 @@ export const messages: Defence[] = [
       ),
     ],
     tests: [attacks],
+  },
+  {
+    rows: [57],
+    out: 'where a body ends is said by the body',
+    edits: [edit('gateway/forwarding/request-head.ts', 'if (body) head +=', 'if (body && lengthSaid) head +=')],
+    tests: ['tests/gateway/whose-answer.test.ts'],
+  },
+  {
+    rows: [57],
+    out: 'an answer has one length',
+    edits: [parser('this.length >= 0 || this.chunked || !/^[0-9]{1,15}$/', '!/^[0-9]{1,15}$/')],
+    tests: answers,
+  },
+  {
+    rows: [58],
+    out: 'a coding of an answer is `chunked`, and of HTTP/1.1',
+    edits: [parser(" || !this.modern || value.toLowerCase() !== 'chunked'")],
+    tests: answers,
+  },
+  {
+    rows: [59],
+    out: 'a chunk of an answer ends where it says',
+    edits: [parser("if (line !== '\\r\\n') throw new ResponseFault('a chunk longer than it says');")],
+    tests: answers,
+  },
+  {
+    rows: [61],
+    out: 'the name of an answer’s header is one',
+    edits: [parser("if (!TOKEN.test(name)) throw new ResponseFault('a header with no proper name');")],
+    tests: answers,
   },
   {
     rows: [62],

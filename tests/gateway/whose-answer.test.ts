@@ -43,7 +43,7 @@ const to = (what: string, more: Partial<RawRequest> = {}): RawRequest => ({
 describe('a body', () => {
   const hidden = 'GET /secret HTTP/1.1\r\nHost: a\r\n\r\n';
 
-  test.each(['GET', 'POST'])('of a %s is never a request of its own, whatever `Connection` names', async method => {
+  test.each(['GET', 'POST'])('of a %s is never a request of its own, whatever `Connection` names #57', async method => {
     const headers = [
       ['Connection', 'close, content-length'],
       ['Content-Length', String(hidden.length)],
