@@ -150,7 +150,19 @@ function asEntry(row: Row): Entry {
   };
 }
 
-/** The entries after that id, in order, `limit` at most: the change feed. */
+/** As much of the entries after that id as says what they make doubtful, in order, `limit` at most: the change feed. */
+export function hearAfter(db: Reader, id: number, limit: number): Promise<Heard[]> {
+  return db
+    .selectFrom('activity')
+    .select(['id', 'kind', 'organisation_id as organisation', 'person_id as person'])
+    .where('id', '>', id)
+    .orderBy('id')
+    .limit(limit)
+    .$castTo<Heard>()
+    .execute();
+}
+
+/** The entries after that id, in order, `limit` at most. */
 export async function readAfter(db: Reader, id: number, limit: number): Promise<Entry[]> {
   const rows = await db.selectFrom('activity').selectAll().where('id', '>', id).orderBy('id').limit(limit).execute();
   return rows.map(asEntry);

@@ -1,4 +1,4 @@
-import { type Heard, latest, readAfter } from './activity.ts';
+import { type Heard, hearAfter, latest } from './activity.ts';
 import type { Store } from './database.ts';
 import type { WakeUp } from './wake-up.ts';
 
@@ -51,7 +51,7 @@ export async function startFeed(
   async function read() {
     for (;;) {
       const began = performance.now();
-      const entries = await readAfter(store.db, position, pageSize);
+      const entries = await hearAfter(store.db, position, pageSize);
       entries.forEach(see);
       if (entries.length < pageSize) {
         goodReadBegan = began;
