@@ -4,6 +4,7 @@ import { request } from 'undici';
 import type { Store } from '#store/database.ts';
 import { setAdminSeen } from '#store/step-up.ts';
 import { type Env, root } from '#tests/command-line-steps.ts';
+import { asStarted } from '#tests/gateway-process.ts';
 import type { LoopState } from './loop-watch.ts';
 import { portionsOf, signInAll } from './visitors.ts';
 
@@ -20,7 +21,7 @@ const portal = 'portal.hants.gov.uk';
 
 export async function startCounty(env: Env, port: number): Promise<CountyGateway> {
   const began = performance.now();
-  const child = spawn(process.execPath, ['--import', './bench/loop-watch.ts', 'config/check-node.mjs', 'gateway/main.ts'], {
+  const child = spawn(process.execPath, ['--import', './bench/loop-watch.ts', ...asStarted], {
     cwd: root,
     env: { PATH: process.env.PATH, ...env, PORT: String(port), LOG_LEVEL: 'error' },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { type Env, root } from './command-line-steps.ts';
 
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { start: string } };
-const [, ...asStarted] = scripts.start.split(' ');
+/** What `npm start` gives to Node. */
+export const [, ...asStarted] = scripts.start.split(' ');
 
 /** Starts a gateway in a process of its own, as `npm start` does, and waits until it says that it is ready. */
 export async function startGateway(env: Env): Promise<ChildProcess> {
