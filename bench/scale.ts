@@ -22,6 +22,7 @@ import { countyPolicies, measurePolicies } from './scale-policies.ts';
  * 1 when one that is not about time is missed: those depend on the machine, and are for a person to read.
  */
 type Row = { figure: string; asked: string; seen: string; missed: boolean };
+const SETTLING_TURNS = 500;
 const rows: Row[] = [];
 const running = new Set<CountyGateway>();
 const { values } = parseArgs({
@@ -86,7 +87,8 @@ async function importing(env: Env): Promise<void> {
   const file = join(dir, 'people.csv');
   writeFileSync(file, [columns.join(','), ...lines, ''].join('\n'));
   const gateway = await started(env);
-  await gateway.get('/sign-in');
+  // What a start leaves behind has been collected by then.
+  for (let turn = 0; turn < SETTLING_TURNS; turn += 1) await gateway.get('/sign-in');
   await gateway.state();
   say(`importing ${lines.length} rows`);
   const began = performance.now();
