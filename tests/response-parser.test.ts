@@ -146,6 +146,7 @@ const refused: readonly (readonly [string, string])[] = [
   ['a size that ends with a line feed #59', inChunks('2\nhi\r\n0\r\n\r\n')],
   ['an endless extension of a chunk', inChunks(`2;${'x'.repeat(5_000)}`)],
   ['a trailer without a name', inChunks('2\r\nhi\r\n0\r\n: x\r\n\r\n')],
+  ['endless trailers', inChunks(`2\r\nhi\r\n0\r\n${`X: ${'a'.repeat(100)}\r\n`.repeat(200)}\r\n`)],
   ['an end with a line feed #59', inChunks('2\r\nhi\r\n0\r\n\n')],
 ];
 

@@ -11,7 +11,7 @@ import { createUpstreamPool, type UpstreamPool } from '#gateway/forwarding/upstr
 let server: Server;
 let sockets: Socket[] = [];
 let asked: string[] = [];
-let answer: (socket: Socket, request: string) => void;
+let answer: (socket: Socket, request: string) => unknown;
 let pool: UpstreamPool;
 
 const page = (more = '') => `HTTP/1.1 200 OK\r\nContent-Length: 2\r\n${more}\r\nhi`;
@@ -24,7 +24,7 @@ beforeEach(async () => {
       .on('error', () => {})
       .on('data', bytes => {
         asked.push(bytes.toString('latin1'));
-        answer(socket, bytes.toString('latin1'));
+        void answer(socket, bytes.toString('latin1'));
       });
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -122,6 +122,30 @@ test.each([
   answer = socket => void socket.write(said);
   expect(await ask()).toMatchObject({ code });
   await expect.poll(() => sockets[0]!.destroyed).toBe(true);
+});
+
+test('a server that says its headers a letter at a time is waited for no longer', async () => {
+  pool = openPool({ connectMs: 200, headersMs: 200, bodyMs: 200 });
+  answer = async socket => {
+    socket.write('HTTP/1.1 200 OK\r\nX: ');
+    while (!socket.destroyed) {
+      socket.write('a');
+      await wait(20);
+    }
+  };
+  expect(await ask()).toMatchObject({ code: 'HEADERS_TIMEOUT' });
+});
+
+test('a server that says that it is at it is waited for', async () => {
+  pool = openPool({ connectMs: 200, headersMs: 200, bodyMs: 200 });
+  answer = async socket => {
+    for (let times = 0; times < 15; times += 1) {
+      socket.write('HTTP/1.1 102 Processing\r\n\r\n');
+      await wait(50);
+    }
+    socket.write(page());
+  };
+  expect(await ask()).toMatchObject({ body: 'hi' });
 });
 
 test('an answer that its reader has stopped is not a slow one', async () => {

@@ -46,6 +46,7 @@ export class ResponseParser {
   private text = '';
   private left = 0;
   private informed = 0;
+  private trailed = 0;
 
   /** A response to a request of this method comes next. */
   begin(method: string, sink: ResponseSink): void {
@@ -54,6 +55,7 @@ export class ResponseParser {
     this.bodiless = method === 'HEAD';
     this.text = '';
     this.informed = 0;
+    this.trailed = 0;
   }
 
   get done(): boolean {
@@ -63,6 +65,11 @@ export class ResponseParser {
   /** Whether the response itself has begun, not only answers before it. */
   get begun(): boolean {
     return this.state !== 'head';
+  }
+
+  /** Whether a head has come in part: one byte at a time is no sign of life. */
+  get inHead(): boolean {
+    return this.state === 'head' && this.text !== '';
   }
 
   /**
@@ -157,7 +164,9 @@ export class ResponseParser {
     const feed = bytes.indexOf(10, at);
     const stop = feed < 0 || feed >= end ? end : feed + 1;
     this.text += bytes.toString('latin1', at, stop);
-    if (this.text.length > (this.state === 'trailers' ? MOST_HEAD : MOST_CHUNK_LINE)) throw new ResponseFault('a line too long');
+    if (this.state === 'trailers') this.trailed += stop - at;
+    if (this.text.length > MOST_CHUNK_LINE || this.trailed > MOST_HEAD)
+      throw new ResponseFault('more lines between chunks than anybody needs');
     if (bytes[stop - 1] === 10) this.takeLine();
     return stop;
   }

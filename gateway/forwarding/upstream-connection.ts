@@ -163,9 +163,9 @@ export class UpstreamConnection implements BodyTarget {
       this.destroy();
       return false;
     }
-    this.silent = 0;
     try {
       const end = this.parser.read(bytes, count);
+      if (!this.parser.inHead) this.silent = 0;
       if (this.parser.done && this.handler) this.finish(end === count);
     } catch (error) {
       this.fail(error as Error);
