@@ -24,7 +24,8 @@ const alone = 'upstream alone';
 const bare = 'bare @fastify/http-proxy';
 const nginx = 'nginx, plain';
 const nginxAsks = 'nginx auth_request, Node says yes';
-const ours = 'ours, 1 organisation';
+export const ours = 'ours, 1 organisation';
+export const workers = 'ours, 2 workers';
 /** The one beside which people sign in: it has enough administrators for that. */
 export const hundred = 'ours, 100 organisations';
 export const county = 'ours, 2,000 organisations';
@@ -62,7 +63,7 @@ export const contenders = (peopleEach: number): readonly Contender[] => {
       goals: [{ of: 'cpu', to: ours, most: 1.25 }],
     },
     {
-      ...{ name: 'ours, 2 workers', ours: true, program: 'gateway.ts', args: [...people, '--workers', '2'], bothCores: true },
+      ...{ name: workers, ours: true, program: 'gateway.ts', args: [...people, '--workers', '2'], bothCores: true },
       goals: [
         { of: 'cpu', to: ours },
         { of: 'requests', to: ours },

@@ -10,7 +10,6 @@ import { type Env, productionCatalogue, root, withStore } from '#tests/command-l
 import { freePort } from '#tests/free-port.ts';
 import { startGateway, stopGateway } from '#tests/gateway-process.ts';
 import { startPostgres } from '#tests/servers.ts';
-import manifest from '../package.json' with { type: 'json' };
 import { type CountySize, giveRights, peopleRows, servicesYaml } from './county.ts';
 import type { Visit } from './load.ts';
 import { pinThis } from './processes.ts';
@@ -68,7 +67,6 @@ async function settings(): Promise<Env> {
   mkdirSync(DATA_DIR);
   return {
     ...{ CATALOGUE, DATA_DIR, PORT: String(port), LOG_LEVEL: 'error', WORKERS: values.workers },
-    NODE_OPTIONS: manifest.scripts.start.match(/ --\S+/g)?.join('') ?? '',
     SESSION_KEYS: Buffer.alloc(32, 1).toString('base64'),
     ...(server && { DATABASE_URL: await server.freshDatabase() }),
     ...(values['access-log'] && { ACCESS_LOG: join(dir, 'access.log') }),

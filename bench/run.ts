@@ -1,17 +1,23 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Contender, contenders, county, hundred } from './contenders.ts';
+import { type Contender, contenders, county, hundred, ours, workers } from './contenders.ts';
 import { type Figures, figuresOf, type Measured, type Result, resultsOf } from './figures.ts';
 import { connections, type Slot } from './load.ts';
 import { describeMachine, sentences } from './machine.ts';
 import { drawPlot } from './plot.ts';
 import { canPin, loadCore, pinThis, type Running, start, systemCore } from './processes.ts';
+import { measureRevocations } from './revocations.ts';
 import { measureSignIns } from './sign-ins.ts';
 import { measureSlot, type System, startSystems } from './systems.ts';
 import { resultsTable, systemsTable } from './tables.ts';
 
-/** Measures every contender, decisions and sign-ins, and says how they stand to what is asked: tables, a plot, and JSON for whoever wants more. */
+const CHANGES_EACH_ROUND = 20;
+
+/**
+ * Measures every contender, decisions, sign-ins and rights that are taken away, and says how they stand to what is asked: tables, a plot,
+ * and JSON for whoever wants more.
+ */
 try {
   await bench(readOptions());
 } catch (error) {
@@ -54,13 +60,19 @@ async function bench({ rounds, seconds, peers, json, svg, peopleEach }: ReturnTy
     const decisions = [];
     for (const name of [hundred, county]) decisions.push(...(await decide(named(name), { rounds, seconds: seconds / 3, pinned })));
     const signIns = await measureSignIns(named(hundred), rounds, seconds);
+    const revocations = [
+      await measureRevocations(named(ours), CHANGES_EACH_ROUND * rounds, 50),
+      await measureRevocations(named(workers), CHANGES_EACH_ROUND * rounds, 1_100),
+    ];
 
     const run = `${new Date().toISOString().slice(0, 10)}, ${rounds} rounds of ${seconds} s, ${connections} connections, ${peopleEach} people in each organisation.`;
     const conditions = sentences(machine, pinned, run);
-    const tables = [systemsTable(figures), resultsTable('compared', goals), resultsTable('decisions a second', decisions)];
-    console.log(['', ...tables, resultsTable('64 sign-ins at once', signIns), conditions].join('\n\n'));
+    const results = { compared: goals, 'decisions a second': decisions, '64 sign-ins at once': signIns, 'a right taken away': revocations };
+    const tables = Object.entries(results).map(([what, rows]) => resultsTable(what, rows));
+    console.log(['', systemsTable(figures), ...tables, conditions].join('\n\n'));
     const settings = { rounds, seconds, connections, peopleEach, pinned };
-    if (json) writeFileSync(json, `${JSON.stringify({ machine, settings, figures, goals, decisions, signIns, measured }, null, 2)}\n`);
+    if (json)
+      writeFileSync(json, `${JSON.stringify({ machine, settings, figures, goals, decisions, signIns, revocations, measured }, null, 2)}\n`);
     if (svg) writeFileSync(svg, plotOf(figures, rows, run));
   } finally {
     await Promise.all(running.map(one => one.stop()));

@@ -6,7 +6,7 @@ import { setAdminSeen } from '#store/step-up.ts';
 import { type Env, root } from '#tests/command-line-steps.ts';
 import { asStarted } from '#tests/gateway-process.ts';
 import type { LoopState } from './loop-watch.ts';
-import { portionsOf, signInAll } from './visitors.ts';
+import { portalHost, portionsOf, signInAll } from './visitors.ts';
 
 /** The gateway of a county, in a process of its own as `npm start` runs it, and how to ask it. */
 export type CountyGateway = {
@@ -16,8 +16,6 @@ export type CountyGateway = {
   get(path: string, cookie?: string): Promise<{ status: number; ms: number }>;
   stop(): Promise<void>;
 };
-
-const portal = 'portal.hants.gov.uk';
 
 export async function startCounty(env: Env, port: number): Promise<CountyGateway> {
   const began = performance.now();
@@ -39,7 +37,7 @@ export async function startCounty(env: Env, port: number): Promise<CountyGateway
     },
     async get(path, cookie = '') {
       const asked = performance.now();
-      const headers = { host: portal, cookie, accept: 'text/html', 'x-forwarded-proto': 'https' };
+      const headers = { host: portalHost, cookie, accept: 'text/html', 'x-forwarded-proto': 'https' };
       const { statusCode, body } = await request(`http://127.0.0.1:${port}${path}`, { headers });
       await body.dump();
       return { status: statusCode, ms: performance.now() - asked };
@@ -79,7 +77,7 @@ export async function signInAdministrators(store: Store, env: Env): Promise<Sign
   const administrators = appointed.map(({ v0, domain }) => {
     return { person: Number(v0.slice(2)), organisation: Number(domain.slice(2)), kind: 'registered' as const };
   });
-  const sessions = await signInAll(store, env, portal, administrators);
+  const sessions = await signInAll(store, env, portalHost, administrators);
   for (const some of portionsOf(sessions)) {
     await store.change(async tx => {
       for (const { session } of some) await setAdminSeen(tx, session, Date.now());

@@ -4,7 +4,7 @@ import type { Account } from './gateway.ts';
 import { forSeconds } from './load.ts';
 import { measureUntil, type System } from './systems.ts';
 import { requestOf, talk } from './talk.ts';
-import { behindTls } from './visitors.ts';
+import { behindTls, portalHost } from './visitors.ts';
 
 /** How the pages are asked for beside the sign-ins: as fast as they come, or by people who rest after each. */
 const paces = [
@@ -12,8 +12,6 @@ const paces = [
   { pace: 'pages at 500 a second', pauseMs: 100 },
 ] as const;
 const MOST_MS = 25;
-const portal = 'portal.hants.gov.uk';
-
 /** What it does to the pages that many people sign in at once: round after round without them, and then for as long as they take. */
 export async function measureSignIns(system: System, rounds: number, seconds: number): Promise<Result[]> {
   const accounts = system.ready.accounts ?? [];
@@ -49,12 +47,12 @@ export async function prepare(port: number, accounts: readonly Account[]): Promi
 /** The whole request, so that sending it takes nothing from those who load pages in this process meanwhile. */
 async function filledIn(port: number, { email, password }: Account): Promise<string> {
   const browser = createBrowser(port);
-  const page = await browser.get(`https://${portal}/sign-in`, { headers: behindTls });
+  const page = await browser.get(`https://${portalHost}/sign-in`, { headers: behindTls });
   const [, token = ''] = /name="_csrf" value="([^"]+)"/.exec(page.body) ?? [];
   const body = new URLSearchParams({ _csrf: token, user_id: email, password }).toString();
-  const cookie = [...(browser.cookies.get(portal) ?? [])].map(pair => pair.join('=')).join('; ');
+  const cookie = [...(browser.cookies.get(portalHost) ?? [])].map(pair => pair.join('=')).join('; ');
   const type = { 'content-type': 'application/x-www-form-urlencoded', 'content-length': String(body.length) };
-  return requestOf('POST', '/sign-in', { host: portal, ...behindTls, ...type, accept: 'text/html', cookie }, body);
+  return requestOf('POST', '/sign-in', { host: portalHost, ...behindTls, ...type, accept: 'text/html', cookie }, body);
 }
 
 async function send(port: number, form: string): Promise<void> {

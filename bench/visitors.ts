@@ -16,6 +16,7 @@ export type Session = { session: number; cookie: string };
 
 /** Where the county's pages are. */
 export const site = 'www3.hants.gov.uk';
+export const portalHost = 'portal.hants.gov.uk';
 /** What the proxy in front would say. */
 export const behindTls = { 'x-forwarded-proto': 'https' };
 

@@ -8,6 +8,7 @@ import { splitTarget } from './canonical-path.ts';
 import type { ProblemCode } from './problems.ts';
 import { requestLog } from './request-log.ts';
 import type { Sites } from './sites.ts';
+import { createTrust } from './trusted-proxies.ts';
 
 export type ServerDeps = {
   settings: Pick<Settings, 'trustedProxies' | 'logLevel'>;
@@ -28,7 +29,7 @@ export function createServer({ settings, sites, log }: ServerDeps): FastifyInsta
     // An address that the router cannot read: by default it is sent back as it came.
     frameworkErrors: (error, request, reply) => app.errorHandler(error, request, reply),
     // Only a named proxy may say who the client is and that it came by https (CVE-2026-3635, CVE-2026-40575).
-    trustProxy: settings.trustedProxies.length > 0 ? settings.trustedProxies : false,
+    trustProxy: settings.trustedProxies.length > 0 ? createTrust(settings.trustedProxies) : false,
     rewriteUrl: ({ url = '/' }) => (url.includes('%') ? readableByRouter(url) : url),
     routerOptions: { maxParamLength: 200, constraints: { place: placeConstraint(sites) } },
   });

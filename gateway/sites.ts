@@ -19,8 +19,11 @@ export function normalHost(header: string | undefined): string | null {
 }
 
 const KEPT_SPELLINGS = 1_000;
+const KEPT_PATHS = 1_000;
+const LONGEST_KEPT_PATH = 200;
 
-type Index = { exact: Map<string, Page>; prefix: Map<string, Page>; bookmarks: Map<string, string> };
+/** The pages of a site; and paths that were asked for and had one, since most people ask for the same few. */
+type Index = { exact: Map<string, Page>; prefix: Map<string, Page>; bookmarks: Map<string, string>; known: Map<string, Found> };
 
 /** Builds the look-up of hosts and pages. Pages match on whole segments, the longest wins, case does not count. */
 export function buildSites(catalogue: Catalogue): Sites {
@@ -44,7 +47,7 @@ export function buildSites(catalogue: Catalogue): Sites {
     place,
     find(site, path) {
       const index = indexes.get(site);
-      return index ? findPage(index, path) : { missing: true };
+      return index ? (index.known.get(path) ?? findAnew(index, path)) : { missing: true };
     },
   };
 }
@@ -60,7 +63,7 @@ export function pageAt(sites: Sites, { headers, url }: Asked): { site: Site; pag
 }
 
 function indexPages(site: Site): Index {
-  const index: Index = { exact: new Map(), prefix: new Map(), bookmarks: new Map() };
+  const index: Index = { exact: new Map(), prefix: new Map(), bookmarks: new Map(), known: new Map() };
   for (const page of site.pages) {
     const key = keyOf(site, page.path);
     index[page.match].set(page.match === 'prefix' ? withoutFinalSlash(key) : key, page);
@@ -76,6 +79,12 @@ function keyOf(site: Site, path: string): string {
 }
 
 const withoutFinalSlash = (key: string) => (key.endsWith('/') ? key.slice(0, -1) : key);
+
+function findAnew(index: Index, path: string): Found {
+  const found = findPage(index, path);
+  if ('page' in found && path.length <= LONGEST_KEPT_PATH && index.known.size < KEPT_PATHS) index.known.set(path, found);
+  return found;
+}
 
 function findPage(index: Index, raw: string): Found {
   const path = canonicalPath(raw);

@@ -197,12 +197,13 @@ export function valuesOf(headers: readonly string[], name: string): string {
  */
 export function unpadded(text: string, start = 0, end = text.length): string {
   let [from, to] = [start, end];
-  while (from < to && isBlank(text, from)) from += 1;
-  while (to > from && isBlank(text, to - 1)) to -= 1;
+  while (from < to && isBlank(text.charCodeAt(from))) from += 1;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to -= 1;
   return text.slice(from, to);
 }
 
-const isBlank = (text: string, index: number) => text[index] === ' ' || text[index] === '\t';
+const [SPACE, TAB] = [32, 9];
+const isBlank = (code: number) => code === SPACE || code === TAB;
 
 /** Whether an answer goes on for as long as its page is open. Media types have no case (RFC 9110 §8.3.1), neither to a browser. */
 export const isEventStream = (contentType: string): boolean => /^text\/event-stream(?![^\s;,])/i.test(contentType);

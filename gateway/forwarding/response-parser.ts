@@ -22,11 +22,14 @@ const MOST_CHUNK_LINE = 4 * 1024;
 const VERSION = 'HTTP/1.';
 const BARE_LINE_FEED = /(?<!\r)\n/;
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([^\r\n]*))?\r\n/;
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+// All lines at once: a look at each name and each value would cost twice as much.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control bytes are exactly what is looked for
-const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
+const HEADERS = /(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*\r\n/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: as above
 const CHUNK_LINE = /^([0-9A-Fa-f]{1,13})(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n$/;
+const CLOSE = /(?:^|,)\s*close\s*(?:,|$)/;
+const KEEP_ALIVE = /(?:^|,)\s*keep-alive\s*(?:,|$)/;
+const TIMEOUT = /(?:^|[\s,;])timeout=([0-9]{1,6})/;
 
 type State = 'head' | 'length' | 'chunk line' | 'chunk' | 'chunk end' | 'trailers' | 'until close' | 'done';
 
@@ -114,16 +117,15 @@ export class ResponseParser {
     const line = STATUS_LINE.exec(text);
     if (!line) throw new ResponseFault('no status line of HTTP/1');
     const status = Number(line[2]);
+    HEADERS.lastIndex = line[0].length;
+    if (!HEADERS.test(text)) throw new ResponseFault('a header with no proper name, or a control character in it');
     const headers: string[] = [];
     const framing = new Framing(line[1] === '1');
     for (let at = line[0].length; at < end; ) {
       const stop = text.indexOf('\r\n', at);
       const colon = text.indexOf(':', at);
-      if (colon < 0 || colon > stop) throw new ResponseFault('a header without a colon');
       const name = text.slice(at, colon);
       const value = unpadded(text, colon + 1, stop);
-      if (!TOKEN.test(name)) throw new ResponseFault('a header with no proper name');
-      if (CONTROL.test(value)) throw new ResponseFault('a control character in a header');
       headers.push(name, value);
       framing.note(name, value);
       at = stop + 2;
@@ -234,12 +236,11 @@ class Framing {
 
   private noteConnection(name: string, value: string): void {
     if (name === 'keep-alive') {
-      const seconds = /(?:^|[\s,;])timeout=([0-9]{1,6})/.exec(value)?.[1];
+      const seconds = TIMEOUT.exec(value)?.[1];
       if (seconds !== undefined) this.keepAliveMs = 1_000 * Number(seconds);
     }
     if (name !== 'connection') return;
-    const wishes = value.split(',').map(wish => wish.trim());
-    if (wishes.includes('close')) this.asksToClose = true;
-    if (wishes.includes('keep-alive')) this.asksToKeep = true;
+    if (CLOSE.test(value)) this.asksToClose = true;
+    if (KEEP_ALIVE.test(value)) this.asksToKeep = true;
   }
 }

@@ -128,7 +128,7 @@ export const messages: Defence[] = [
   {
     rows: [61],
     out: 'the name of an answer’s header is one',
-    edits: [parser("if (!TOKEN.test(name)) throw new ResponseFault('a header with no proper name');")],
+    edits: [parser("[!#$%&'*+.^_`|~0-9A-Za-z-]+:", '[^:\\r\\n]+:')],
     tests: answers,
   },
   {

@@ -90,7 +90,7 @@ export const hosts: Defence[] = [
   {
     rows: [40, 45, 46],
     out: 'only named proxies are believed',
-    edits: [server('settings.trustedProxies.length > 0 ? settings.trustedProxies : false', 'true')],
+    edits: [server('settings.trustedProxies.length > 0 ? createTrust(settings.trustedProxies) : false', 'true')],
     tests: ['tests/gateway/sessions.test.ts', 'tests/gateway/forwarding.test.ts'],
   },
 ];
