@@ -18,7 +18,7 @@ export type AccessLog = {
 };
 
 const EVERY_MS = 500;
-const FULL = 64 * 1024;
+const FULL = 256 * 1024;
 // What reaches a pipe in one piece (PIPE_BUF on Linux): several workers may write to the same one.
 const PIPE_PIECE = 4_096;
 // About ten thousand lines: what may wait for a disk that is slow, and no more.
