@@ -8,10 +8,12 @@ const LONGEST_ADDRESS = 45;
  * much as the decision whether its page may be opened: so the answer is remembered.
  * @param proxies addresses and networks, or names of them such as `loopback`
  */
-export function createTrust(proxies: readonly string[]): (address: string, hop: number) => boolean {
+export function createTrust(proxies: readonly string[]): (address: string | undefined, hop: number) => boolean {
   const trust = compile([...proxies]);
   const known = new Map<string, boolean>();
   return (address, hop) => {
+    // Of a connection that was reset before anybody looked, the system does not say any more whose it was.
+    if (address === undefined) return false;
     const remembered = known.get(address);
     if (remembered !== undefined) return remembered;
     const trusted = trust(address, hop);

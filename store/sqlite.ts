@@ -13,22 +13,25 @@ import { isBusy } from './sqlite-busy.ts';
 import { connectSqlite, connectSqliteHere, type SqliteConnection } from './sqlite-thread.ts';
 import { refuseInsideTransaction } from './transaction-guard.ts';
 
+/** One at a time, in the order in which they came; or before all others who wait. */
 function queue() {
-  let last: Promise<void> = Promise.resolve();
-  let release: () => void = () => {};
+  const waiting: (() => void)[] = [];
+  let taken = false;
   return {
-    async enter() {
-      const before = last;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      last = promise;
-      await before;
-      release = resolve;
+    async enter(first = false) {
+      if (taken) await new Promise<void>(resolve => (first ? waiting.unshift(resolve) : waiting.push(resolve)));
+      taken = true;
     },
-    leave: () => release(),
+    leave() {
+      const next = waiting.shift();
+      if (next) next();
+      else taken = false;
+    },
   };
 }
 
 const patienceMs = 5000;
+const leastPatienceMs = 250;
 const lookEveryMs = 2;
 
 /** The one connection, as one asker has it from the answer to acquireConnection to releaseConnection. */
@@ -36,27 +39,41 @@ type Lease = DatabaseConnection & { holdsTurn: boolean };
 
 function sqliteDriver(file: string, connect: (file: string) => Promise<SqliteConnection>): Driver {
   const turn = queue();
+  const lookout = queue();
   let connection: SqliteConnection;
 
   /**
    * Tries again while another process is writing, for as long as whoever asks has patience, counted from when they asked. Meanwhile the
-   * others have their turn: readers do not need the lock, and many writers must not wait out their patience one behind the other.
+   * others have their turn: readers do not need the lock, and many writers must not wait out their patience one behind the other. Only
+   * the one that has waited longest looks whether the lock is free, before everybody else: an import leaves it free for moments only,
+   * and behind a long queue all of them would be missed; and if all writers looked, readers would wait for them.
    */
   function lease(asked: number): Lease {
-    const deadline = asked + patienceMs;
     const own: Lease = {
       holdsTurn: false,
       streamQuery: (query, size) => connection.streamQuery(query, size),
       async executeQuery<R>(query: CompiledQuery) {
-        for (;;) {
-          try {
-            return await connection.executeQuery<R>(query);
-          } catch (error) {
-            if (!isBusy(error) || performance.now() > deadline) throw error;
+        let deadline: number | null = null;
+        let looksOut = false;
+        try {
+          for (;;) {
+            try {
+              return await connection.executeQuery<R>(query);
+            } catch (error) {
+              const now = performance.now();
+              // Whoever has waited for their turn until now has not met the lock yet.
+              deadline ??= Math.max(asked + patienceMs, now + leastPatienceMs);
+              if (!isBusy(error) || now > deadline) throw error;
+            }
             if (!own.holdsTurn) turn.leave();
-            await setTimeout(lookEveryMs);
-            if (!own.holdsTurn) await turn.enter();
+            // Whoever takes over the lookout does so because the one before it got the lock, or gave up: it looks at once.
+            if (looksOut) await setTimeout(lookEveryMs);
+            else await lookout.enter();
+            looksOut = true;
+            if (!own.holdsTurn) await turn.enter(true);
           }
+        } finally {
+          if (looksOut) lookout.leave();
         }
       },
     };

@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { DataDirFault, lockDataDir } from '#store/data-dir.ts';
@@ -93,6 +94,32 @@ test('while another process writes, changes wait and readers do not wait behind 
   other.close();
   await Promise.all(saving);
   expect(await store.db.selectFrom('organisations').select('id').execute()).toHaveLength(3);
+  await store.close();
+});
+
+test('a lock that is free for moments only, as beside an import, is not missed behind a crowd of readers', async () => {
+  const file = join(dir, 'moments.sqlite');
+  const store = await openStore({ file });
+  const other = new DatabaseSync(file, { timeout: 5_000 });
+  let [moments, over] = [0, false];
+  const importing = (async () => {
+    for (; !over; moments += 1) {
+      other.exec('begin immediate');
+      await wait(60);
+      other.exec('rollback');
+      await wait(5);
+    }
+  })();
+  const crowd = Array.from({ length: 400 }, async () => {
+    while (!over) await store.db.selectFrom('organisations').select('name').execute();
+  });
+  const began = moments;
+  for (let code = 0; code < 8; code += 1)
+    await store.change(tx => addOrganisation(tx, { code: String(code), name: 'x', type: 'other', provisioning: 'none', now }));
+  expect(moments - began).toBeLessThan(20);
+  over = true;
+  await Promise.all([importing, ...crowd]);
+  other.close();
   await store.close();
 });
 

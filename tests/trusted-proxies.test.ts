@@ -11,6 +11,7 @@ test.each([
   ['127.0.0.1, 203.0.113.9', false],
   ['not an address', false],
   ['', false],
+  [undefined, false],
 ])('%j may say who the client is: %s, however often it is asked', (address, trusted) => {
   const trust = createTrust(['loopback', '10.1.0.0/16', 'fd00::/8']);
   for (let times = 0; times < 3; times += 1)
