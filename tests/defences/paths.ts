@@ -40,7 +40,10 @@ export const paths: Defence[] = [
   {
     rows: [21],
     out: 'capitals are lowered after decoding',
-    edits: [path('key: asciiLower(decoded), odd', 'key: decoded, odd')],
+    edits: [
+      path('key: asciiLower(decoded), odd', 'key: decoded, odd'),
+      edit('config/catalogue-addresses.ts', 'capitals => capitals.toLowerCase()', 'capitals => capitals'),
+    ],
     tests: [attacks],
   },
   {

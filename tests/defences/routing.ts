@@ -138,10 +138,10 @@ export const sockets: Defence[] = [
     out: 'nobody listens for CONNECT',
     edits: [
       edit(
-        'gateway/forwarding/upgrade.ts',
-        'export function acceptHandshakes(app: FastifyInstance): void {',
-        String.raw`export function acceptHandshakes(app: FastifyInstance): void {
-  app.server.on('connect', (_request, socket) => socket.end('HTTP/1.1 200 OK\r\n\r\n'));`,
+        'gateway/connections.ts',
+        'server.maxHeadersCount = 0;',
+        String.raw`server.maxHeadersCount = 0;
+  server.on('connect', (_request, socket) => socket.end('HTTP/1.1 200 OK\r\n\r\n'));`,
       ),
     ],
     tests: [attacks],
