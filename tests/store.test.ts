@@ -100,23 +100,32 @@ test('while another process writes, changes wait and readers do not wait behind 
 test('a lock that is free for moments only, as beside an import, is not missed behind a crowd of readers', async () => {
   const file = join(dir, 'moments.sqlite');
   const store = await openStore({ file });
-  const other = new DatabaseSync(file, { timeout: 5_000 });
+  const other = new DatabaseSync(file);
   let [moments, over] = [0, false];
-  const importing = (async () => {
-    for (; !over; moments += 1) {
+  // It must not wait for the lock in this thread, which has to end the store's changes meanwhile.
+  const hold = async () => {
+    try {
       other.exec('begin immediate');
-      await wait(60);
-      other.exec('rollback');
+    } catch {
+      return;
+    }
+    await wait(60);
+    other.exec('rollback');
+    moments += 1;
+  };
+  const importing = (async () => {
+    while (!over) {
+      await hold();
       await wait(5);
     }
   })();
-  const crowd = Array.from({ length: 400 }, async () => {
+  const crowd = Array.from({ length: 1_000 }, async () => {
     while (!over) await store.db.selectFrom('organisations').select('name').execute();
   });
   const began = moments;
   for (let code = 0; code < 8; code += 1)
     await store.change(tx => addOrganisation(tx, { code: String(code), name: 'x', type: 'other', provisioning: 'none', now }));
-  expect(moments - began).toBeLessThan(20);
+  expect(moments - began).toBeLessThan(60);
   over = true;
   await Promise.all([importing, ...crowd]);
   other.close();
