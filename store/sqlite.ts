@@ -65,12 +65,17 @@ function sqliteDriver(file: string, connect: (file: string) => Promise<SqliteCon
               deadline ??= Math.max(asked + patienceMs, now + leastPatienceMs);
               if (!isBusy(error) || now > deadline) throw error;
             }
-            if (!own.holdsTurn) turn.leave();
+            // A transaction keeps its turn, and must not wait for anybody who waits for that.
+            if (own.holdsTurn) {
+              await setTimeout(lookEveryMs);
+              continue;
+            }
+            turn.leave();
             // Whoever takes over the lookout does so because the one before it got the lock, or gave up: it looks at once.
             if (looksOut) await setTimeout(lookEveryMs);
             else await lookout.enter();
             looksOut = true;
-            if (!own.holdsTurn) await turn.enter(true);
+            await turn.enter(true);
           }
         } finally {
           if (looksOut) lookout.leave();

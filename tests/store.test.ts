@@ -97,6 +97,24 @@ test('while another process writes, changes wait and readers do not wait behind 
   await store.close();
 });
 
+test('a transaction that meets the lock keeps its turn, and waits for nobody who waits for that', async () => {
+  const file = join(dir, 'turn.sqlite');
+  const store = await openStore({ file });
+  const other = new DatabaseSync(file);
+  other.exec('begin immediate');
+  const added = (code: string) => ({ code, name: 'x', type: 'other' as const, provisioning: 'none' as const, now });
+  const outside = store.change(tx => addOrganisation(tx, added('1')));
+  const inside = store.db
+    .transaction()
+    .setAccessMode('read only')
+    .execute(tx => tx.deleteFrom('organisations').where('id', '=', 0).execute());
+  await wait(50);
+  other.exec('rollback');
+  other.close();
+  await Promise.all([outside, inside]);
+  await store.close();
+});
+
 test('a lock that is free for moments only, as beside an import, is not missed behind a crowd of readers', async () => {
   const file = join(dir, 'moments.sqlite');
   const store = await openStore({ file });
