@@ -1,6 +1,7 @@
 import type { Catalogue, Page, Site } from '#config/catalogue.ts';
 import { foldNames, reservedPrefix } from '#config/catalogue-addresses.ts';
 import { canonicalPath, readings, splitTarget } from './canonical-path.ts';
+import { remembered } from './remembered.ts';
 
 /** Where a host leads: the portal itself, one of the sites, or nowhere we answer for. */
 export type Place = { kind: 'portal' } | { kind: 'site'; site: Site } | { kind: 'unknown' };
@@ -18,37 +19,33 @@ export function normalHost(header: string | undefined): string | null {
   return match?.[1] && !match[1].includes('..') ? match[1].toLowerCase() : null;
 }
 
-const KEPT_SPELLINGS = 1_000;
-const KEPT_PATHS = 1_000;
-const LONGEST_KEPT_PATH = 200;
-
-/** The pages of a site; and paths that were asked for and had one, since most people ask for the same few. */
-type Index = { exact: Map<string, Page>; prefix: Map<string, Page>; bookmarks: Map<string, string>; known: Map<string, Found> };
+type Index = { exact: Map<string, Page>; prefix: Map<string, Page>; bookmarks: Map<string, string> };
 
 /** Builds the look-up of hosts and pages. Pages match on whole segments, the longest wins, case does not count. */
 export function buildSites(catalogue: Catalogue): Sites {
   const places = new Map<string, Place>([[catalogue.portal.host, { kind: 'portal' }]]);
-  const indexes = new Map<Site, Index>();
+  const finders = new Map<Site, (path: string) => Found>();
   for (const site of catalogue.sites) {
     places.set(site.host, { kind: 'site', site });
-    indexes.set(site, indexPages(site));
+    const index = indexPages(site);
+    // Most people ask for the same few pages.
+    finders.set(
+      site,
+      remembered(
+        path => findPage(index, path),
+        found => 'page' in found,
+      ),
+    );
   }
   const unknown: Place = { kind: 'unknown' };
   // Asked several times for every request, and browsers spell a host in few ways.
-  const spellings = new Map<string, Place>();
-  function place(hostHeader = ''): Place {
-    const known = spellings.get(hostHeader);
-    if (known) return known;
-    const found = places.get(normalHost(hostHeader) ?? '') ?? unknown;
-    if (found !== unknown && spellings.size < KEPT_SPELLINGS) spellings.set(hostHeader, found);
-    return found;
-  }
+  const placeOf = remembered(
+    host => places.get(normalHost(host) ?? '') ?? unknown,
+    found => found !== unknown,
+  );
   return {
-    place,
-    find(site, path) {
-      const index = indexes.get(site);
-      return index ? (index.known.get(path) ?? findAnew(index, path)) : { missing: true };
-    },
+    place: (hostHeader = '') => placeOf(hostHeader),
+    find: (site, path) => finders.get(site)?.(path) ?? { missing: true },
   };
 }
 
@@ -63,7 +60,7 @@ export function pageAt(sites: Sites, { headers, url }: Asked): { site: Site; pag
 }
 
 function indexPages(site: Site): Index {
-  const index: Index = { exact: new Map(), prefix: new Map(), bookmarks: new Map(), known: new Map() };
+  const index: Index = { exact: new Map(), prefix: new Map(), bookmarks: new Map() };
   for (const page of site.pages) {
     const key = keyOf(site, page.path);
     index[page.match].set(page.match === 'prefix' ? withoutFinalSlash(key) : key, page);
@@ -79,12 +76,6 @@ function keyOf(site: Site, path: string): string {
 }
 
 const withoutFinalSlash = (key: string) => (key.endsWith('/') ? key.slice(0, -1) : key);
-
-function findAnew(index: Index, path: string): Found {
-  const found = findPage(index, path);
-  if ('page' in found && path.length <= LONGEST_KEPT_PATH && index.known.size < KEPT_PATHS) index.known.set(path, found);
-  return found;
-}
 
 function findPage(index: Index, raw: string): Found {
   const path = canonicalPath(raw);

@@ -1,7 +1,5 @@
 import { compile } from '@fastify/proxy-addr';
-
-const KEPT = 1_000;
-const LONGEST_ADDRESS = 45;
+import { remembered } from './remembered.ts';
 
 /**
  * Whether somebody may say who the client is, by their address. Every request asks twice or more, and taking an address apart costs as
@@ -9,18 +7,9 @@ const LONGEST_ADDRESS = 45;
  * @param proxies addresses and networks, or names of them such as `loopback`
  */
 export function createTrust(proxies: readonly string[]): (address: string | undefined, hop: number) => boolean {
-  const trust = compile([...proxies]);
-  const known = new Map<string, boolean>();
-  return (address, hop) => {
-    // Of a connection that was reset before anybody looked, the system does not say any more whose it was.
-    if (address === undefined) return false;
-    const remembered = known.get(address);
-    if (remembered !== undefined) return remembered;
-    const trusted = trust(address, hop);
-    // What stands in X-Forwarded-For anybody can have written.
-    if (address.length > LONGEST_ADDRESS) return trusted;
-    if (known.size === KEPT) known.clear();
-    known.set(address, trusted);
-    return trusted;
-  };
+  const compiled = compile([...proxies]);
+  // How many proxies lie between does not count for addresses and networks.
+  const trust = remembered(address => compiled(address, 0));
+  // Of a connection that was reset before anybody looked, the system does not say any more whose it was.
+  return address => address !== undefined && trust(address);
 }
