@@ -1,14 +1,12 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { isBusy } from './sqlite-busy.ts';
+import { isBusy, lookEveryMs, patienceMs } from './sqlite-busy.ts';
 
 /** What a statement says: rows, or how many it changed and the last id it gave. */
 export type SqliteResult = { rows: unknown[]; changes?: number; insertId?: number };
 /** One SQLite file. Whoever asks waits for the answer, and so does everything else in the thread. */
 export type SqliteFile = { run(sql: string, parameters: readonly unknown[]): SqliteResult; close(): void };
 
-const patienceMs = 5000;
-const lookEveryMs = 2;
 const longestCache = 500;
 const pause = new Int32Array(new SharedArrayBuffer(4));
 

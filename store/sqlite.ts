@@ -9,7 +9,7 @@ import {
   SqliteQueryCompiler,
   type TransactionSettings,
 } from 'kysely';
-import { isBusy } from './sqlite-busy.ts';
+import { isBusy, lookEveryMs, patienceMs } from './sqlite-busy.ts';
 import { connectSqlite, connectSqliteHere, type SqliteConnection } from './sqlite-thread.ts';
 import { refuseInsideTransaction } from './transaction-guard.ts';
 
@@ -30,9 +30,7 @@ function queue() {
   };
 }
 
-const patienceMs = 5000;
 const leastPatienceMs = 250;
-const lookEveryMs = 2;
 
 /** The one connection, as one asker has it from the answer to acquireConnection to releaseConnection. */
 type Lease = DatabaseConnection & { holdsTurn: boolean };
