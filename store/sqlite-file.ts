@@ -11,12 +11,11 @@ const longestCache = 500;
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /** Opens it, for this user alone: WAL, synchronous=full, foreign keys on. What it is asked while another process writes, it refuses. */
-export function openSqliteFile(file: string): SqliteFile {
+export function openSqliteFile(file: string, pragmas: readonly string[] = []): SqliteFile {
   // SQLite would let every user of the machine read it. The files that it puts beside it take over its mode.
   closeSync(openSync(file, 'a', 0o600));
-  const database = new DatabaseSync(file, { enableForeignKeyConstraints: true });
-  patiently(() => database.exec('pragma journal_mode=wal'));
-  database.exec('pragma synchronous=full');
+  const database = patiently(() => new DatabaseSync(file, { enableForeignKeyConstraints: true }));
+  for (const pragma of ['journal_mode=wal', 'synchronous=full', ...pragmas]) patiently(() => database.exec(`pragma ${pragma}`));
   const prepared = new Map<string, { statement: StatementSync; reads: boolean }>();
 
   function prepare(sql: string) {

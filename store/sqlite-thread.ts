@@ -24,10 +24,9 @@ const streamQuery = (): never => {
 
 /** Opens the file in this thread, for a process that serves nobody meanwhile: no message has to wake another thread and be waited for. */
 export async function connectSqliteHere(file: string): Promise<SqliteConnection> {
-  const sqlite = openSqliteFile(file);
   // An import touches every index all over, and nobody here counts on little memory: 64 MB of pages, sorting and taking back without
   // files, and as much again to be written twice for every 16 MB only.
-  for (const pragma of ['cache_size=-64000', 'temp_store=memory', 'wal_autocheckpoint=4000']) sqlite.run(`pragma ${pragma}`, []);
+  const sqlite = openSqliteFile(file, ['cache_size=-64000', 'temp_store=memory', 'wal_autocheckpoint=4000']);
   return {
     async executeQuery<R>({ sql, parameters }: CompiledQuery) {
       const { rows, ...done } = sqlite.run(sql, parameters);

@@ -14,6 +14,7 @@ import { foldName, subjectKey } from '#store/names.ts';
 import { asOpeningFault, OpeningFault } from '#store/opening-fault.ts';
 import { addOrganisation } from '#store/organisations.ts';
 import { SealBroken, seal, unseal } from '#store/sealing.ts';
+import { isBusy } from '#store/sqlite-busy.ts';
 import { connectSqlite, connectSqliteHere } from '#store/sqlite-thread.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'portal-fast-'));
@@ -113,6 +114,11 @@ test('a transaction that meets the lock keeps its turn, and waits for nobody who
   other.close();
   await Promise.all([outside, inside]);
   await store.close();
+});
+
+test.each([5, 261, 773])('SQLite is busy by code %i', errcode => {
+  expect(isBusy(Object.assign(new Error('database is locked'), { errcode }))).toBe(true);
+  expect(isBusy(Object.assign(new Error('disk full'), { errcode: errcode + 8 }))).toBe(false);
 });
 
 test('a lock that is free for moments only, as beside an import, is not missed behind a crowd of readers', async () => {
