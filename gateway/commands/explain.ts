@@ -31,9 +31,10 @@ export const explain: Command = {
     const { url, person: name, organisation } = values;
     if (url === undefined) throw new UsageFault('--url is missing.');
     if (name === undefined && (organisation ?? values.at) !== undefined) throw new UsageFault('--person is missing.');
-    const at = readInstant(values.at) ?? around.now();
+    const now = around.now();
+    const at = readInstant(values.at) ?? now;
     // What was true in the past cannot be told from the memberships of today.
-    if (at < around.now()) throw new UsageFault('--at must not lie in the past.');
+    if (at < now) throw new UsageFault('--at must not lie in the past.');
     const written = takeApart(url);
     return inWorkplace(around, { kind: 'any', mayBegin: false }, async place => {
       const { lines, found, served } = lookUp(place.catalogue, written, at);

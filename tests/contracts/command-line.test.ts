@@ -259,6 +259,10 @@ describe.each(['SQLite', 'PostgreSQL'])('the command line on %s', kind => {
       portal(place.env, ['explain', '--url', 'https://www3.hants.gov.uk/efs', '--person', 'JSMITH12', ...more], () => now);
     expect((await explain()).out).toContain('This ends on 31 July 2026.');
     expect((await explain('--at', '2026-07-31T22:59:59Z')).code).toBe(0);
+    let at = now;
+    const ticking = () => at++;
+    const told = await portal(place.env, ['explain', '--url', 'https://www3.hants.gov.uk/efs', '--person', 'JSMITH12'], ticking);
+    expect(told).toMatchObject({ code: 0, err: '' });
     const later = await explain('--at', '2026-08-01T00:00:00+01:00');
     expect(later.code).toBe(3);
     expect(later.out).toMatch(/^Nearly {4}g, u:2, r:efs, o:1$/m);
