@@ -30,11 +30,7 @@ export async function startCounty(env: Env, port: number): Promise<CountyGateway
   const readyMs = performance.now() - began;
   return {
     readyMs,
-    async state() {
-      child.send('state');
-      const [state] = await once(child, 'message');
-      return state as LoopState;
-    },
+    state: () => stateOf(child),
     async get(path, cookie = '') {
       const asked = performance.now();
       const headers = { host: portalHost, cookie, accept: 'text/html', 'x-forwarded-proto': 'https' };
@@ -49,6 +45,31 @@ export async function startCounty(env: Env, port: number): Promise<CountyGateway
       await ended;
     },
   };
+}
+
+/** A process that watches its event loop and does nothing else: what any process of the machine has to wait now. */
+export function startIdle(): Pick<CountyGateway, 'state' | 'stop'> {
+  const child = spawn(process.execPath, ['--import', './bench/loop-watch.ts', '-e', 'setInterval(() => {}, 60_000)'], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  return {
+    state: () => stateOf(child),
+    async stop() {
+      process.off('exit', kill);
+      const ended = once(child, 'exit');
+      kill();
+      await ended;
+    },
+  };
+}
+
+async function stateOf(child: ChildProcess): Promise<LoopState> {
+  child.send('state');
+  const [state] = await once(child, 'message');
+  return state as LoopState;
 }
 
 async function untilReady(child: ChildProcess): Promise<void> {

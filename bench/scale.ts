@@ -1,29 +1,25 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { columns } from '#gateway/commands/people-file.ts';
 import { openStore, type Store } from '#store/database.ts';
 import { searchPeople } from '#store/people-search.ts';
 import { type Env, root } from '#tests/command-line-steps.ts';
 import { freePort } from '#tests/free-port.ts';
 import { startPostgres } from '#tests/servers.ts';
-import { type CountySize, fullSize, giveRights, peopleRows, servicesOf, servicesYaml } from './county.ts';
+import { type CountySize, fullSize, giveRights, servicesOf, servicesYaml } from './county.ts';
 import { compareWithCasbin, kinds } from './county-questions.ts';
-import { type Stall, watchLoop } from './loop-watch.ts';
-import { cpuOf } from './processes.ts';
+import { watchLoop } from './loop-watch.ts';
 import { type CountyGateway, pagesOf, type SignedIn, signInAdministrators, startCounty } from './scale-gateway.ts';
+import { importBeside, runPortal, writePeopleFile } from './scale-import.ts';
 import { countyPolicies, measurePolicies } from './scale-policies.ts';
+import { at, beginReport, ms, sayStall } from './scale-report.ts';
 
 /**
  * Builds a county in an empty place, imports it while a gateway runs, and says of each figure what was asked and what was seen. Exit code
  * 1 when one that is not about time is missed: those depend on the machine, and are for a person to read.
  */
-type Row = { figure: string; asked: string; seen: string; missed: boolean };
-const SETTLING_TURNS = 500;
-const rows: Row[] = [];
+const { say, time, must, end } = beginReport();
 const running = new Set<CountyGateway>();
 const { values } = parseArgs({
   options: {
@@ -41,7 +37,7 @@ function divided({ organisations, people, grants, services }: CountySize, by: nu
 }
 
 async function measure(databaseUrl: string | null): Promise<void> {
-  const load = loadavg()[0]!.toFixed(1);
+  say(databaseUrl === null ? 'on SQLite' : 'on PostgreSQL');
   const env = placeOf(databaseUrl);
   await importing(env);
   const store = await openStore(databaseUrl === null ? { file: join(dir, 'data', 'portal.sqlite') } : { url: databaseUrl });
@@ -52,25 +48,7 @@ async function measure(databaseUrl: string | null): Promise<void> {
   await deciding(store);
   await comparing(env, store);
   await store.close();
-  console.log(`\n| figure | asked | seen |\n| --- | --: | --: |`);
-  for (const { figure, asked, seen } of rows) console.log(`| ${figure} | ${asked} | ${seen} |`);
-  console.log(`\n${cpus()[0]?.model}, ${availableParallelism()} cores, Node ${process.version}, ${databaseUrl ? 'PostgreSQL' : 'SQLite'}.`);
-  console.log(`Load average before ${load}, after ${loadavg()[0]!.toFixed(1)}.`);
-  const missed = rows.filter(row => row.missed);
-  for (const { figure, asked, seen } of missed) console.error(`Missed: ${figure}: ${seen} instead of ${asked}`);
-  if (missed.length > 0) process.exitCode = 1;
-}
-
-const say = (what: string) => console.log(`${new Date().toISOString().slice(11, 19)} ${what}`);
-function time(figure: string, asked: string, seen: string): void {
-  rows.push({ figure, asked, seen, missed: false });
-  say(`${figure}: ${seen}`);
-}
-
-function must(figure: string, most: number, unit: string, seen: number): void {
-  const row = { figure, asked: `≤ ${most}${unit}`, seen: `${Math.round(seen * 10) / 10}${unit}`, missed: seen > most };
-  rows.push(row);
-  say(`${figure}: ${row.seen}`);
+  if (!end()) process.exitCode = 1;
 }
 
 function placeOf(databaseUrl: string | null): Env {
@@ -80,44 +58,21 @@ function placeOf(databaseUrl: string | null): Env {
   return { CATALOGUE: catalogue, DATA_DIR: join(dir, 'data'), SESSION_KEYS: Buffer.alloc(32, 1).toString('base64'), ...elsewhere };
 }
 
-/** The whole file through the command, as the council's operators would, while the gateway answers. */
 async function importing(env: Env): Promise<void> {
-  const quoted = (value: string) => `"${value.replaceAll('"', '""')}"`;
-  const lines = [...peopleRows(size)].map(row => columns.map(column => quoted(row[column])).join(','));
   const file = join(dir, 'people.csv');
-  writeFileSync(file, [columns.join(','), ...lines, ''].join('\n'));
+  const rows = writePeopleFile(file, size);
   const gateway = await started(env);
-  // What a start leaves behind has been collected by then.
-  for (let turn = 0; turn < SETTLING_TURNS; turn += 1) await gateway.get('/sign-in');
-  await gateway.state();
-  say(`importing ${lines.length} rows`);
-  const began = performance.now();
-  let over = false;
-  let cpuMs: number | null = null;
-  let pid = 0;
-  const done = portal(env, ['import', file, '--apply'], of => {
-    pid = of;
-  }).finally(() => {
-    over = true;
-  });
-  const waits: number[] = [];
-  while (!over) {
-    waits.push((await gateway.get('/sign-in')).ms);
-    cpuMs = cpuOf(pid) || cpuMs;
-    await pause(50);
-  }
-  const out = await done;
-  const seconds = (performance.now() - began) / 1000;
-  const stall = await gateway.state();
+  say(`importing ${rows} rows`);
+  const { seconds, cpuMs, linesOfProgress, waits, loop, idleLoop } = await importBeside(gateway, env, file);
   await stopped(gateway);
-  const progress = out.match(/rows (checked|written)\.$/gm)?.length ?? 0;
   time(
     `import of ${size.people} people`,
     '≤ 60 s',
-    `${seconds.toFixed(0)} s (processor time ${((cpuMs ?? Number.NaN) / 1000).toFixed(0)} s), ${progress} lines of progress`,
+    `${seconds.toFixed(0)} s (processor time ${((cpuMs ?? Number.NaN) / 1000).toFixed(0)} s), ${linesOfProgress} lines of progress`,
   );
   time('a page meanwhile, p99 and longest', '', `${ms(at(waits, 0.99))}, ${ms(at(waits, 1))}`);
-  time('longest stall of the gateway meanwhile', '≤ 20 ms', sayStall(stall));
+  time('longest stall of the gateway meanwhile', '≤ 20 ms', sayStall(loop));
+  time('longest stall of a process that did nothing', '', sayStall(idleLoop));
 }
 
 async function serving(env: Env, store: Store): Promise<void> {
@@ -201,7 +156,7 @@ async function deciding({ db }: Store): Promise<void> {
 async function comparing(env: Env, { db }: Store): Promise<void> {
   say('exporting');
   const at = Date.now();
-  const csv = await portal(env, ['export', '--at', new Date(at).toISOString()]);
+  const csv = await runPortal(env, ['export', '--at', new Date(at).toISOString()]).out;
   const each = Math.ceil(Number(values.decisions) / size.organisations);
   say(`comparing ${each * size.organisations} decisions`);
   // The file is of one instant: a right that ends while it is being compared must not look like a difference.
@@ -213,30 +168,6 @@ async function comparing(env: Env, { db }: Store): Promise<void> {
   must(`differences from Casbin's enforceSync in ${asked.allowed + asked.denied} decisions`, 0, '', asked.differences.length);
 }
 
-/** Runs a command of the portal and returns what it printed. Rows for a human to look at are none of our making, so that is a fault too. */
-async function portal(env: Env, args: string[], hear: (pid: number) => void = () => {}): Promise<string> {
-  const child = spawn(process.execPath, ['config/check-node.mjs', 'gateway/command-line.ts', ...args], {
-    cwd: root,
-    env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  hear(child.pid!);
-  const chunks: Buffer[] = [];
-  child.stdout.on('data', chunk => chunks.push(chunk));
-  const code = await new Promise<number | null>(resolve => child.once('close', resolve));
-  const out = Buffer.concat(chunks).toString();
-  if (code !== 0) throw new Error(`${args[0]} ended with ${code}: ${out.slice(0, 500)}`);
-  return out;
-}
-
-/** The value below which that part of all lies. */
-function at(values: readonly number[], part: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? Number.NaN;
-}
-
-const ms = (value: number) => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`;
-const sayStall = ({ stallMs, ownMs }: Stall) => `${ms(stallMs)} (at most ${ms(ownMs)} of its own)`;
 const mb = (mebibytes: number) => (mebibytes * 2 ** 20) / 1e6;
 
 try {

@@ -5,12 +5,15 @@ import { type ImportResult, type ImportRow, trimRow } from './import-rows.ts';
 import { readImportState } from './import-state.ts';
 import type { Welcomed, Welcoming } from './import-welcome.ts';
 import { writeRows } from './import-writing.ts';
+import { settleRows } from './many.ts';
 import type { Reader } from './tables.ts';
 
 /** Rows of one transaction: few enough that nobody else waits long for their change. */
 const batchSize = 200;
 /** SQLite gives its lock to whoever asks at the right moment; without a breath a gateway's changes might wait for the whole import. */
 const breathMs = 5;
+/** Fewer rows change no plan of a query. */
+const manyRows = 1_000;
 
 export type ImportProgress = { step: 'checked' | 'written'; rows: number; of: number };
 
@@ -59,6 +62,7 @@ export async function applyImport(store: Store, rows: readonly ImportRow[], impo
     results.push(...(await store.change(tx => applyBatch(tx, batch, run))));
     importing.onProgress?.({ step: 'written', rows: results.length, of: rows.length });
   }
+  if (rows.length >= manyRows) await settleRows(store.db, ['organisations', 'people', 'identities', 'memberships', 'activity']);
   return results;
 }
 

@@ -32,3 +32,13 @@ export function isAmong(db: Reader, column: string, values: readonly (string | n
   if (isPostgres(db)) return sql`${sql.ref(column)} = any(${values})`;
   return sql`${sql.ref(column)} in (select value from json_each(${JSON.stringify(values)}))`;
 }
+
+/**
+ * Lets PostgreSQL look at tables that have grown by many rows: it plans by what it knew of them, and the first to read them marks every
+ * row as settled, for which a search waited a fifth of a second. Left alone, it comes to that about a minute later; if it cannot now, it
+ * still will. Outside of a change only. SQLite needs neither.
+ */
+export async function settleRows(db: Reader, tables: readonly (keyof Tables)[]): Promise<void> {
+  if (!isPostgres(db)) return;
+  for (const table of tables) await sql`vacuum (analyze) ${sql.table(table)}`.execute(db).catch(() => {});
+}

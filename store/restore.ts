@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { append, verifyChain } from './activity.ts';
 import { type AnyTables, BackupFault, fileOf, keptTables, type Manifest, manifestName } from './backup.ts';
 import type { Place } from './database.ts';
+import { settleRows } from './many.ts';
 import { levels, migrate } from './migrations.ts';
 import { asOpeningFault } from './opening-fault.ts';
 import { postgresDialect } from './postgres.ts';
@@ -77,6 +78,7 @@ export async function restoreBackup(place: Place, folder: string, manifest: Mani
     await migrate(db, kind, manifest.level);
     const ended = await db.transaction().execute(tx => fill(tx, kind, folder, manifest, now));
     await migrate(db, kind);
+    await settleRows(db, Object.keys(keptTables) as (keyof Tables)[]);
     return ended;
   } catch (error) {
     throw asOpeningFault(error, place);

@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Env, root } from './command-line-steps.ts';
 
-const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { start: string } };
-/** What `npm start` gives to Node. */
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { start: string; portal: string } };
+/** What `npm start` gives to Node, and what `npm run portal` does. */
 export const [, ...asStarted] = scripts.start.split(' ');
+export const [, ...asCommanded] = scripts.portal.split(' ');
 
 /** Starts a gateway in a process of its own, as `npm start` does, and waits until it says that it is ready. */
 export async function startGateway(env: Env): Promise<ChildProcess> {

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { readAfter, verifyChain } from '#store/activity.ts';
 import { applyImport, type ImportProgress, planImport } from '#store/import-people.ts';
@@ -47,6 +48,19 @@ onEveryStore('the import', house => {
     return applied.map(({ outcome }) => outcome);
   };
   const organisationId = async () => (await findOrganisation(house.store.db, '3001'))!.id;
+
+  test('of many people leaves a database that knows how many there are', async () => {
+    const rows = Array.from({ length: 1_000 }, (_, index) => {
+      return { ...empty, source_id: `M${index}`, user_id: `U${index}`, first_name: 'Ann', last_name: `Of ${index}` };
+    });
+    await load(...rows);
+    const { db, kind } = house.store;
+    // PostgreSQL plans by this number, and would know it only a minute later.
+    const known = sql<{ people: number }>`select reltuples as people from pg_class where relname = 'people'`;
+    const counted = sql<{ people: number }>`select count(*) as people from people`;
+    const answer = await (kind === 'postgres' ? known : counted).execute(db);
+    expect(answer.rows).toEqual([{ people: 1_000 }]);
+  });
 
   test('writes nothing in its dry run, and the same file twice changes nothing', async () => {
     const rows = [james, wendy, cher];
