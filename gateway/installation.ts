@@ -4,7 +4,7 @@ import { OperatorFault } from '#config/operator-fault.ts';
 import type { Settings } from '#config/settings.ts';
 import { appendedIn, type Entry } from '#store/activity.ts';
 import { checkDataDir, lockDataDir, makeDataDir } from '#store/data-dir.ts';
-import { openStore, type Place, readAsItIs, type Store, type StoreOptions } from '#store/database.ts';
+import { databaseName, openStore, type Place, readAsItIs, type Store, type StoreOptions } from '#store/database.ts';
 import { type Feed, startFeed } from '#store/feed.ts';
 import { installationValue, rememberValue } from '#store/installation.ts';
 import type { Reader } from '#store/tables.ts';
@@ -31,7 +31,6 @@ export async function openInstallation(settings: Settings, { kind, onError, onEn
   const lock = settings.databaseUrl ? null : lockDataDir(settings.dataDir);
   if (!lock) makeDataDir(settings.dataDir);
   const keys = loadKeys(settings);
-  const wakeUp = settings.redisUrl ? redisWakeUp(settings.redisUrl, onError) : inProcessWakeUp();
   let feed: Feed | null = null;
   const store = await openFor(settings, kind, {
     onError,
@@ -43,6 +42,7 @@ export async function openInstallation(settings: Settings, { kind, onError, onEn
       await Promise.all([feed?.catchUp(), told]);
     },
   });
+  const wakeUp = settings.redisUrl ? redisWakeUp(settings.redisUrl, await databaseName(store.db), onError) : inProcessWakeUp();
   feed = await startFeed(store, { wakeUp, onError });
   return {
     store,

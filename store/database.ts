@@ -89,3 +89,9 @@ export function readTogether<T>(db: Reader, work: (reader: Reader) => Promise<T>
 
 /** For the one statement or two that the databases word differently. */
 export const isPostgres = (db: Reader): boolean => db.getExecutor().adapter instanceof PostgresAdapter;
+
+/** What PostgreSQL itself calls the database, however its address is written. */
+export async function databaseName(db: Reader): Promise<string> {
+  const { rows } = await sql<{ name: string }>`select current_database() as name`.execute(db);
+  return rows[0]!.name;
+}

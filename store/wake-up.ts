@@ -18,11 +18,13 @@ export type WakeUp = {
 
 // As long as others may go on judging by what was before: whoever is answered then has waited for no less than that.
 const patienceMs = 50;
-const channel = 'services-portal:wake-up';
 // A change of more is found by reading, which takes no longer then.
 const mostEntries = 100;
 const id = z.int().positive();
 const messageShape = z.array(z.object({ id, kind: z.enum(activityKinds), organisation: id.nullable(), person: id.nullable() }));
+
+/** Two installations may share one Redis, and it keeps their databases apart but not their messages. */
+export const wakeUpChannel = (database: string): string => `services-portal:wake-up:${database}`;
 
 /** Numbers alone, no names. */
 const write = (entries: readonly Heard[]): string =>
@@ -57,8 +59,12 @@ export function inProcessWakeUp(): WakeUp {
   return { publish: async entries => listeners.wake(entries), onWake: listeners.add, close: async () => {}, away: () => false };
 }
 
-/** Wake-ups through Redis. Nothing waits for it for long and nothing fails with it: without Redis, polling is what remains. */
-export function redisWakeUp(url: string, onError: (error: unknown) => void = () => {}): WakeUp {
+/**
+ * Wake-ups through Redis between all who work on the database of that name. Nothing waits for it for long and nothing fails with it:
+ * without Redis, polling is what remains.
+ */
+export function redisWakeUp(url: string, database: string, onError: (error: unknown) => void = () => {}): WakeUp {
+  const channel = wakeUpChannel(database);
   const listeners = listenerList();
   // ioredis' defaults keep commands waiting for as long as the server is away.
   const publisher = new Redis(url, {

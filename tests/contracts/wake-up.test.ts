@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { append, appendedIn, type Heard } from '#store/activity.ts';
 import { openStore } from '#store/database.ts';
 import { startFeed } from '#store/feed.ts';
-import { inProcessWakeUp, redisWakeUp, type WakeUp } from '#store/wake-up.ts';
+import { inProcessWakeUp, redisWakeUp, type WakeUp, wakeUpChannel } from '#store/wake-up.ts';
 import { freePort } from '#tests/free-port.ts';
 import { type RedisServer, startPostgres, startRedis } from '#tests/servers.ts';
 import { start } from './stores.ts';
@@ -86,10 +86,10 @@ describe('a wake-up through Redis', () => {
   test('reaches another process, and says in numbers alone what changed', async () => {
     const server = await redis();
     const told: string[] = [];
-    const sender = later(redisWakeUp(server.url));
-    const receiver = later(redisWakeUp(server.url));
+    const sender = later(redisWakeUp(server.url, 'portal'));
+    const receiver = later(redisWakeUp(server.url, 'portal'));
     await Promise.all([connected(sender), connected(receiver)]);
-    const socket = connect(server.port, '127.0.0.1', () => socket.write('SUBSCRIBE services-portal:wake-up\r\n'));
+    const socket = connect(server.port, '127.0.0.1', () => socket.write(`SUBSCRIBE ${wakeUpChannel('portal')}\r\n`));
     socket.on('data', data => told.push(data.toString()));
     await expect.poll(() => told.join('')).toContain('subscribe');
     const heard: Heard[] = [];
@@ -101,6 +101,22 @@ describe('a wake-up through Redis', () => {
     socket.destroy();
   });
 
+  test('does not reach another installation on the same Redis', async () => {
+    const server = await redis();
+    const sender = later(redisWakeUp(server.url, 'portal'));
+    const stranger = later(redisWakeUp(server.url, 'portal_test'));
+    const receiver = later(redisWakeUp(server.url, 'portal'));
+    await Promise.all([connected(sender), connected(stranger), connected(receiver)]);
+    const heard: Heard[][] = [[], []];
+    stranger.onWake(entries => void heard[0]!.push(...entries));
+    receiver.onWake(entries => void heard[1]!.push(...entries));
+    void sender.publish([change]);
+    await expect.poll(() => heard[1]).toEqual([change]);
+    // What the stranger says to itself comes after whatever else it was told.
+    void stranger.publish([{ ...change, id: 8 }]);
+    await expect.poll(() => heard[0]).toEqual([{ ...change, id: 8 }]);
+  });
+
   test.each([
     ['nothing', ''],
     ['something else', 'constructor'],
@@ -108,12 +124,12 @@ describe('a wake-up through Redis', () => {
     ['half an entry', JSON.stringify([{ id: 7, kind: 'access-changed' }])],
   ])('only wakes when it says %s', async (_what, message) => {
     const server = await redis();
-    const receiver = later(redisWakeUp(server.url));
+    const receiver = later(redisWakeUp(server.url, 'portal'));
     await connected(receiver);
     const heard: (readonly Heard[])[] = [];
     receiver.onWake(entries => void heard.push(entries));
     const stranger = new Redis(server.url);
-    await stranger.publish('services-portal:wake-up', message);
+    await stranger.publish(wakeUpChannel('portal'), message);
     stranger.disconnect();
     await expect.poll(() => heard).toEqual([[]]);
   });
@@ -121,7 +137,7 @@ describe('a wake-up through Redis', () => {
   test('neither throws nor waits without a Redis #103, and looks again as soon as there is one', async () => {
     const port = await freePort();
     const faults: string[] = [];
-    const wakeUp = later(redisWakeUp(`redis://127.0.0.1:${port}`, fault => faults.push(String(fault))));
+    const wakeUp = later(redisWakeUp(`redis://127.0.0.1:${port}`, 'portal', fault => faults.push(String(fault))));
     const heard = counted(wakeUp);
     for (let time = 0; time < 100; time += 1) void wakeUp.publish([]);
     await expect.poll(() => faults).toEqual([expect.stringMatching(/^Error: Redis cannot be reached: /)]);
@@ -138,7 +154,7 @@ describe('a wake-up through Redis', () => {
 
   test('waits for a Redis that has it, and not for long for one that says nothing', async () => {
     const server = await redis();
-    const sender = later(redisWakeUp(server.url));
+    const sender = later(redisWakeUp(server.url, 'portal'));
     await connected(sender);
     server.signal('SIGSTOP');
     const began = performance.now();
@@ -159,9 +175,9 @@ describe('a wake-up through Redis', () => {
     closing.push(postgres.stop);
     const server = await redis();
     const url = await postgres.freshDatabase();
-    const sender = later(redisWakeUp(server.url));
+    const sender = later(redisWakeUp(server.url, 'portal'));
     const writing = later(await openStore({ url }, { onChanged: async made => sender.publish(appendedIn(made)) }));
-    const receiver = later(redisWakeUp(server.url));
+    const receiver = later(redisWakeUp(server.url, 'portal'));
     const reading = later(await openStore({ url }));
     await Promise.all([connected(sender), connected(receiver)]);
     const feed = later(await startFeed(reading, { pollMs: 3_600_000, wakeUp: receiver }));

@@ -1,5 +1,6 @@
 import { createClient } from 'redis';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { wakeUpChannel } from '#store/wake-up.ts';
 import { asAdministrator, idOf, innovations, newestCode } from '#tests/admin-ui-steps.ts';
 import { type Browser, createBrowser } from '#tests/app.ts';
 import { type Fleet, type Member, startFleet } from '#tests/fleet.ts';
@@ -44,7 +45,7 @@ async function observe(port: number) {
   for (const one of [client, listener]) one.on('error', () => {});
   const heard: string[] = [];
   await Promise.all([client.connect(), listener.connect()]);
-  await listener.subscribe('services-portal:wake-up', message => void heard.push(message));
+  await listener.pSubscribe(wakeUpChannel('*'), message => void heard.push(message));
   closing.push(async () => {
     client.destroy();
     listener.destroy();

@@ -148,7 +148,7 @@ test('a database that does not answer is named, and so is a feed that grows too 
 });
 
 test('Redis that is away is told, and takes no gateway out of service: nothing is lost without it', async () => {
-  const redis = redisWakeUp(`redis://127.0.0.1:${await freePort()}`);
+  const redis = redisWakeUp(`redis://127.0.0.1:${await freePort()}`, 'portal');
   const beside = await open(redis);
   expect(await readiness(beside.port)).toMatchObject({ status: 200, redis: 'away' });
   expect(await metric('portal_redis_up', beside.port)).toEqual({ '': 0 });
