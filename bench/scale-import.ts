@@ -44,9 +44,21 @@ export async function importBeside(gateway: CountyGateway, env: Env, file: strin
   for (let turn = 0; turn < SETTLING_TURNS; turn += 1) await gateway.get('/sign-in');
   await gateway.state();
   const idle = startIdle();
-  await idle.state();
-  const began = performance.now();
-  const command = runPortal(env, ['import', file, '--apply']);
+  try {
+    await idle.state();
+    const began = performance.now();
+    const { waits, cpuMs, out } = await openPagesBeside(gateway, runPortal(env, ['import', file, '--apply']));
+    const seconds = (performance.now() - began) / 1000;
+    const linesOfProgress = out.match(/rows (checked|written)\.$/gm)?.length ?? 0;
+    const [loop, idleLoop] = await Promise.all([gateway.state(), idle.state()]);
+    return { seconds, cpuMs, linesOfProgress, waits, loop, idleLoop };
+  } finally {
+    // As long as it lives, so does this process.
+    await idle.stop();
+  }
+}
+
+async function openPagesBeside(gateway: CountyGateway, command: ReturnType<typeof runPortal>) {
   const waits: number[] = [];
   let cpuMs: number | null = null;
   let over = false;
@@ -61,11 +73,7 @@ export async function importBeside(gateway: CountyGateway, env: Env, file: strin
     over = true;
   });
   const [out] = await Promise.all([done, openPages()]);
-  const seconds = (performance.now() - began) / 1000;
-  const linesOfProgress = out.match(/rows (checked|written)\.$/gm)?.length ?? 0;
-  const [loop, idleLoop] = await Promise.all([gateway.state(), idle.state()]);
-  await idle.stop();
-  return { seconds, cpuMs, linesOfProgress, waits, loop, idleLoop };
+  return { waits, cpuMs, out };
 }
 
 /** Runs a command of the portal, for what it prints. Rows for a human to look at are none of our making, so that is a fault too. */

@@ -4,7 +4,7 @@ import type { Stall } from './loop-watch.ts';
 type Row = { figure: string; asked: string; seen: string; missed: boolean };
 
 /** What was asked and seen of a county, said at once and printed as a table at the end. */
-export type Report = {
+type Report = {
   say(what: string): void;
   /** A figure that depends on the machine: for a person to read. */
   time(figure: string, asked: string, seen: string): void;
